@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-import numpy as np
 import numpy.typing as npt
 
 from coremlc.mil.types import TensorType, ValueType
 
-Array: TypeAlias = "npt.NDArray[np.generic]"
+Array: TypeAlias = "npt.NDArray[Any]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +26,26 @@ class BlobRef:
     offset: int
 
 
+Data: TypeAlias = (
+    "Array | str | tuple[Literal, ...] | tuple[tuple[Literal, Literal], ...] | BlobRef"
+)
+    "Array | str | tuple[Literal, ...] | tuple[tuple[Literal, Literal], ...] | BlobRef"
+)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Literal:
     """A typed immediate value.
 
-    data: numpy array of the type's shape for numeric and bool tensors (ml_dtypes for bf16 and
-    sub-byte ints; it may be a read-only map of a file, or a broadcast view); str, or an object
+    data: numpy array of the type's shape for numeric and bool tensors (its dtype is `mil.arrays`'s:
+    ml_dtypes for bf16 and fp8 and for int4, uint4, uint2; uint8 for uint1, uint3, uint6; it may be
+    a read-only map of a file, or a broadcast view); str, or an object
     array of str, for string tensors; tuple of Literal for lists and tuples; tuple of
     (Literal, Literal) pairs, in stored order, for dicts; or a BlobRef.
     """
 
     type: ValueType
-    data: Array | str | tuple[Literal, ...] | tuple[tuple[Literal, Literal], ...] | BlobRef
+    data: Data
 
 
 @dataclass(slots=True, eq=False)
@@ -64,7 +71,7 @@ Arg: TypeAlias = "Value | Literal"
 class Op:
     """One operation: `outputs = kind(inputs)[attributes] blocks`.
 
-    inputs: parameter name -> its bindings (one, or several for a tuple argument such as concat's `values`).
+    inputs: parameter name -> its bindings (one, or several for a tuple such as concat's `values`).
     attributes: name -> Literal; `name`, and `val` for `const`.
     """
 
@@ -73,6 +80,8 @@ class Op:
     outputs: tuple[Value, ...]
     attributes: Mapping[str, Literal] = field(default_factory=dict)
     blocks: tuple[Block, ...] = ()
+    opset: str = ""
+    """An opset of its own (`ios17`), as only optimised texts have."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -49,4 +49,14 @@ class StateType:
     tensor: TensorType
 
 
-ValueType: TypeAlias = "TensorType | ListType | TupleType | DictType | StateType"
+@dataclass(frozen=True, slots=True)
+class BufferType:
+    """`tensor_buffer<fp16, shape=[1, 64], strides=[64, 1]>`, as in Apple's optimised texts."""
+
+    kind: str
+    """tensor_buffer pixel_buffer circular_buffer."""
+    dtype: str
+    fields: tuple[tuple[str, tuple[int, ...]], ...]
+
+
+ValueType: TypeAlias = "TensorType | ListType | TupleType | DictType | StateType | BufferType"
