@@ -29,8 +29,6 @@ class BlobRef:
 Data: TypeAlias = (
     "Array | str | tuple[Literal, ...] | tuple[tuple[Literal, Literal], ...] | BlobRef"
 )
-    "Array | str | tuple[Literal, ...] | tuple[tuple[Literal, Literal], ...] | BlobRef"
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
