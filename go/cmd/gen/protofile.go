@@ -148,7 +148,7 @@ func protoFile(ops []op, old numbers) ([]byte, error) {
 
 // structs writes a message for every struct of package compute that is an attribute.
 func (w *protoWriter) structs(ops []op) {
-	all := map[string]*struct_{}
+	all := map[string]*structType{}
 	for _, o := range ops {
 		for _, p := range o.attributes() {
 			if p.attr.message != nil {

@@ -58,17 +58,18 @@ func (o op) attributes() (list []param) {
 type attrType struct {
 	proto    string // "int64", or a message
 	repeated bool
-	convert  string   // Go expression with %s for the value
-	message  *struct_ // for a struct of package compute
+	convert  string      // Go expression with %s for the value
+	message  *structType // for a struct of package compute
 	pointer  bool
 	enum     bool
 }
 
-// struct_ is a struct of package compute that is an attribute.
-type struct_ struct {
-	name   string
-	fields []field
-	hidden []string // fields that are Values
+// structType is a struct of package compute that is an attribute.
+type structType struct {
+	name      string
+	fields    []field
+	hidden    []string // fields that are Values
+	byPointer bool     // methods take a pointer
 }
 
 type field struct {
@@ -90,7 +91,7 @@ func walk(dir string) ([]op, error) {
 	if !ok {
 		return nil, errors.New("compute.Function is no interface")
 	}
-	w := walker{structs: map[string]*struct_{}}
+	w := walker{structs: map[string]*structType{}}
 	var ops []op
 	for i := range iface.NumMethods() {
 		if m := iface.Method(i); !manual[m.Name()] {
@@ -105,7 +106,7 @@ func walk(dir string) ([]op, error) {
 	return ops, nil
 }
 
-type walker struct{ structs map[string]*struct_ }
+type walker struct{ structs map[string]*structType }
 
 func typeName(t types.Type) string {
 	return types.TypeString(t, func(p *types.Package) string { return p.Name() })
@@ -166,6 +167,7 @@ func (w walker) attr(t types.Type) (*attrType, error) {
 			return nil, err
 		}
 		a.pointer = true
+		a.message.byPointer = true
 		return a, nil
 	case *types.Slice:
 		a, err := w.attr(u.Elem())
@@ -200,11 +202,11 @@ func hasString(t *types.Named) bool {
 }
 
 // message returns the description of a struct. A Value is allowed as a direct field only.
-func (w walker) message(name string, s *types.Struct) (*struct_, error) {
+func (w walker) message(name string, s *types.Struct) (*structType, error) {
 	if m, ok := w.structs[name]; ok {
 		return m, nil
 	}
-	m := &struct_{name: name}
+	m := &structType{name: name}
 	for i := range s.NumFields() {
 		f := s.Field(i)
 		if typeName(f.Type()) == "compute.Value" {
