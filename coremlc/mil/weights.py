@@ -15,23 +15,9 @@ WEIGHT_PATH = "@model_path/weights/weight.bin"
 SMALLEST = 10
 """Elements; smaller constants stand in the program's text."""
 
-_ALWAYS = frozenset(
-    [
-        "fp16",
-        "fp32",
-        "int8",
-        "uint8",
-        "int4",
-        "uint1",
-        "uint2",
-        "uint3",
-        "uint4",
-        "uint6",
-        "bf16",
-        "fp8e4m3fn",
-        "fp8e5m2",
-    ]
-)
+_FLOATS = ("fp16", "fp32", "bf16", "fp8e4m3fn", "fp8e5m2")
+_SMALL_INTS = ("int8", "uint8", "int4", "uint1", "uint2", "uint3", "uint4", "uint6")
+_ALWAYS = frozenset((*_FLOATS, *_SMALL_INTS))
 _SINCE_IOS18 = _ALWAYS | {"int16", "uint16", "int32", "uint32"}
 
 
