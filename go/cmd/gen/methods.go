@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"github.com/coremlc/coremlc/go/internal/names"
 	"go/format"
 	"regexp"
 	"strings"
@@ -129,10 +130,10 @@ func method(out *bytes.Buffer, o op) error {
 	if len(o.attributes()) > 0 {
 		var fields []string
 		for _, p := range o.attributes() {
-			fields = append(fields, camel(snake(p.name))+": "+fmt.Sprintf(p.attr.convert, p.name))
+			fields = append(fields, names.Camel(names.Snake(p.name))+": "+fmt.Sprintf(p.attr.convert, p.name))
 		}
 		fmt.Fprintf(out, "\tattrs := &graphpb.%sAttributes{%s}\n", o.name, strings.Join(fields, ", "))
-		fmt.Fprintf(out, "\tcall.attributes = &graphpb.Attributes{Kind: &graphpb.Attributes_%s{%s: attrs}}\n", camel(snake(o.name)), camel(snake(o.name)))
+		fmt.Fprintf(out, "\tcall.attributes = &graphpb.Attributes{Kind: &graphpb.Attributes_%s{%s: attrs}}\n", names.Camel(names.Snake(o.name)), names.Camel(names.Snake(o.name)))
 	}
 	fmt.Fprintf(out, "\treturn call.%s(func() ([]shapes.Shape, error) { return %s })\n}\n", finish, rule(o))
 	return nil
@@ -166,7 +167,7 @@ func converter(out *bytes.Buffer, s *structType) {
 	}
 	fmt.Fprintf(out, "\nfunc new%s(x %scompute.%s) *graphpb.%s {\n\treturn &graphpb.%s{\n", s.name, pointer, s.name, s.name, s.name)
 	for _, f := range s.fields {
-		fmt.Fprintf(out, "\t\t%s: %s,\n", camel(snake(f.name)), fmt.Sprintf(f.attr.convert, "x."+f.name))
+		fmt.Fprintf(out, "\t\t%s: %s,\n", names.Camel(names.Snake(f.name)), fmt.Sprintf(f.attr.convert, "x."+f.name))
 	}
 	out.WriteString("\t}\n}\n")
 }

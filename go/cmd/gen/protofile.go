@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"github.com/coremlc/coremlc/go/internal/names"
 	"regexp"
 	"sort"
 	"strconv"
@@ -88,7 +89,7 @@ func (w *protoWriter) field(message, owner, goName string, a *attrType) {
 	if a.repeated {
 		repeated = "repeated "
 	}
-	w.line("  ", "%s%s %s = %d;", repeated, a.proto, snake(goName), w.numbers.of(message, snake(goName)))
+	w.line("  ", "%s%s %s = %d;", repeated, a.proto, names.Snake(goName), w.numbers.of(message, names.Snake(goName)))
 }
 
 // retired writes the numbers of fields that are no more.
@@ -167,7 +168,7 @@ func (w *protoWriter) structs(ops []op) {
 		w.line("", "message %s {", name)
 		have := map[string]bool{}
 		for _, f := range s.fields {
-			have[snake(f.name)] = true
+			have[names.Snake(f.name)] = true
 			w.field(name, name, f.name, f.attr)
 		}
 		w.retired(name, have)
@@ -187,7 +188,7 @@ func (w *protoWriter) op(o op) {
 	w.line("", "message %s {", name)
 	have := map[string]bool{}
 	for _, p := range o.attributes() {
-		have[snake(p.name)] = true
+		have[names.Snake(p.name)] = true
 		w.field(name, o.name, p.name, p.attr)
 	}
 	w.retired(name, have)
@@ -208,8 +209,8 @@ func (w *protoWriter) union(ops []op) {
 	have := map[string]bool{}
 	for _, o := range ops {
 		if o.declined == "" && len(o.attributes()) > 0 {
-			have[snake(o.name)] = true
-			w.line("    ", "%sAttributes %s = %d;", o.name, snake(o.name), w.numbers.of("Attributes", snake(o.name)))
+			have[names.Snake(o.name)] = true
+			w.line("    ", "%sAttributes %s = %d;", o.name, names.Snake(o.name), w.numbers.of("Attributes", names.Snake(o.name)))
 		}
 	}
 	w.line("  ", "}")
@@ -223,18 +224,18 @@ func signature(o op) string {
 	for _, p := range o.params {
 		switch {
 		case p.kind == kindValue && isOptional(o.name, p.name):
-			operands = append(operands, snake(p.name)+"?")
+			operands = append(operands, names.Snake(p.name)+"?")
 		case p.kind == kindValue:
-			operands = append(operands, snake(p.name))
+			operands = append(operands, names.Snake(p.name))
 		case p.kind == kindValues:
-			operands = append(operands, snake(p.name)+"...")
+			operands = append(operands, names.Snake(p.name)+"...")
 		case p.kind == kindFunction:
-			functions = append(functions, snake(p.name))
+			functions = append(functions, names.Snake(p.name))
 		case p.attr.message != nil:
 			for _, h := range p.attr.message.hidden {
-				text := snake(p.name) + "." + snake(h) + "?"
+				text := names.Snake(p.name) + "." + names.Snake(h) + "?"
 				if p.attr.repeated {
-					text = snake(p.name) + "[i]." + snake(h) + "?..."
+					text = names.Snake(p.name) + "[i]." + names.Snake(h) + "?..."
 				}
 				hidden = append(hidden, text)
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"github.com/coremlc/coremlc/go/internal/names"
 	"go/format"
 )
 
@@ -22,7 +23,7 @@ var ops = map[string]opTable{
 		}
 		attributes := ""
 		if len(o.attributes()) > 0 {
-			attributes = snake(o.name)
+			attributes = names.Snake(o.name)
 		}
 		fmt.Fprintf(&out, "\t%q: {attributes: %q, params: []param{", o.name, attributes)
 		for _, p := range o.params {
@@ -30,7 +31,7 @@ var ops = map[string]opTable{
 			if p.attr != nil && p.attr.message != nil {
 				hidden = len(p.attr.message.hidden)
 			}
-			fmt.Fprintf(&out, "{%q, is%s, %d}, ", snake(p.name), p.kind, hidden)
+			fmt.Fprintf(&out, "{%q, is%s, %d}, ", names.Snake(p.name), p.kind, hidden)
 		}
 		out.WriteString("}},\n")
 	}

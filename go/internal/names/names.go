@@ -1,12 +1,13 @@
-package main
+// Package names turns Go names into those of ops.proto.
+package names
 
 import (
 	"strings"
 	"unicode"
 )
 
-// snake turns a Go name into a protobuf one: "outputDType" -> "output_dtype", "RNGBitGenerator" -> "rng_bit_generator".
-func snake(s string) string {
+// Snake turns a Go name into a protobuf one: "outputDType" -> "output_dtype", "RNGBitGenerator" -> "rng_bit_generator".
+func Snake(s string) string {
 	r := []rune(strings.ReplaceAll(s, "DType", "Dtype"))
 	var out strings.Builder
 	for i, c := range r {
@@ -22,8 +23,8 @@ func snake(s string) string {
 	return out.String()
 }
 
-// camel is protoc-gen-go's name for a protobuf field: "output_dtype" -> "OutputDtype".
-func camel(s string) string {
+// Camel is protoc-gen-go's name for a protobuf field: "output_dtype" -> "OutputDtype".
+func Camel(s string) string {
 	var out strings.Builder
 	for part := range strings.SplitSeq(s, "_") {
 		if part != "" {
