@@ -1,0 +1,66 @@
+"""Op, the base of every op kind, and the registry that holds them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from coremlc.ir.graph import Function
+
+Array = npt.NDArray[Any]
+"""A numpy array of a dtype that the op's contract names."""
+Range = tuple[int, int]
+"""Smallest and largest value an integer result may have."""
+
+
+class Op:
+    """An op kind: its fields are its attributes, its methods are its meaning.
+
+    infer(*types) -> TensorType, or a tuple of them: contract and result types.
+    evaluate(*arrays) -> array(s): numpy meaning. Floats come as float64 and complex as complex128
+        (unless `native`), integers in their own dtype; the walker rounds results to their dtype.
+    lower(m, *values): MIL, through mil.Builder. Primitives.
+    decompose(g, *values): smaller ops, same meaning. Composites.
+    range(*ranges) -> Range: interval of an integer result, given those of the operands.
+    """
+
+    kind: ClassVar[str]
+    gomlx: ClassVar[bool] = True
+    """False for a primitive of ours, named after the MIL op that it becomes."""
+    native: ClassVar[bool] = False
+    """evaluate takes and gives elements in their own dtype: data movement, bit views."""
+    refused: ClassVar[str] = ""
+    """Why it can be neither lowered nor decomposed, for the user."""
+    dtypes: ClassVar[str] = "any"
+    """Accepted dtypes, for docs/ops.md."""
+
+    infer: Any
+    evaluate: Any
+    lower: Any = None
+    decompose: Any = None
+    range: Any = None
+
+    @property
+    def bodies(self) -> tuple[Function, ...]:
+        """Functions that are attributes (While, If, Sort, Call)."""
+        return ()
+
+
+REGISTRY: dict[str, type[Op]] = {}
+"""Every op kind by name; filled at import, read-only after."""
+
+C = TypeVar("C", bound=type[Op])
+
+
+def register(cls: C) -> C:
+    """Add an op kind to the registry, under its class name."""
+    name = cls.__name__
+    assert name not in REGISTRY, name
+    assert dataclasses.is_dataclass(cls), name
+    cls.kind = name
+    REGISTRY[name] = cls
+    return cls

@@ -1,0 +1,88 @@
+"""ConvertDType: each element as another dtype."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from coremlc.dtypes import BOOL, DType
+from coremlc.errors import ShapeError
+from coremlc.ir.op import Array, Op, Range, register
+from coremlc.ir.types import TensorType
+from coremlc.mil.builder import Builder
+from coremlc.mil.program import Value
+from coremlc.mil.types import mil_dtype
+from coremlc.ops.elementwise import is_float
+
+INT32_MAX = 2**31 - 1
+BELOW_2_31 = 2147483520.0
+"""The largest float32 below 2^31."""
+
+
+def convert(x: Array, dtype: DType) -> Array:
+    """`x` as `dtype`: floats saturate and truncate to integers, NaN is 0; integers wrap.
+
+    Source: XLA; the Go backend leaves out-of-range floats to the processor.
+    """
+    if dtype is BOOL:
+        result: Array = x != 0
+        return result
+    if x.dtype.kind == "c" and not dtype.is_complex:
+        x = x.real
+    if dtype.is_integer and x.dtype.kind not in "iub":
+        return _saturate(np.asarray(x, dtype=np.float64), dtype)
+    return x.astype(dtype.numpy)
+
+
+def _saturate(x: Array, dtype: DType) -> Array:
+    low, high = dtype.limits
+    inside = np.where(np.isnan(x) | (x >= high) | (x <= low), 0, x).astype(dtype.numpy)
+    top = np.where(x >= high, np.array(high, dtype.numpy), inside)
+    result: Array = np.where(x <= low, np.array(low, dtype.numpy), top)
+    return result
+
+
+@register
+@dataclass(frozen=True)
+class ConvertDType(Op):
+    """`(x: T[..]) -> U[..]`, any dtypes T and U but complex to real.
+
+    C1 complex becomes complex only (GoMLX takes the real part explicitly).
+    To bool: != 0. Float to integer: truncates, saturates, NaN is 0 (XLA). Integers wrap. To a float:
+    to nearest even. Source: GoMLX `ConvertDType`; StableHLO `convert`.
+    MIL `cast`; to bool `not_equal`; float to integer guarded, since MIL leaves the edges open.
+    """
+
+    native = True
+    dtype: DType
+
+    def infer(self, x: TensorType) -> TensorType:
+        if x.dtype.is_complex and not (self.dtype.is_complex or self.dtype is BOOL):  # C1
+            raise ShapeError(f"{x} to {self.dtype}", fix="take Real, Imag or Abs first")
+        return x.with_dtype(self.dtype)
+
+    def evaluate(self, x: Array) -> Array:
+        return convert(x, self.dtype)
+
+    def range(self, x: Range) -> Range:
+        return (int(x[0] != 0 and x[1] != 0 and x[0] * x[1] > 0), 1) if self.dtype is BOOL else x
+
+    def lower(self, m: Builder, x: Value) -> Value:
+        target = mil_dtype(self.dtype.numpy)
+        if x.tensor.dtype == target:
+            return x
+        if target == "bool":
+            return m.not_equal(x=x, y=0.0 if is_float(x) else 0)
+        if target == "int32" and is_float(x):
+            return self._to_int(m, x)
+        return m.cast(x=x, dtype=target)
+
+    def _to_int(self, m: Builder, x: Value) -> Value:
+        wide = m.cast(x=x, dtype="fp32") if x.tensor.dtype == "fp16" else x
+        number = m.select(cond=m.equal(x=wide, y=wide), a=wide, b=0.0)
+        inside = m.minimum(x=m.maximum(x=number, y=-(2.0**31)), y=BELOW_2_31)
+        value = m.cast(x=inside, dtype="int32")
+        return m.select(cond=m.greater(x=wide, y=BELOW_2_31), a=INT32_MAX, b=value)
+
+

@@ -1,0 +1,193 @@
+"""Elementwise ops of one operand.
+
+Source of the meanings: GoMLX `compute.StandardOps` and XLA; docs/semantics.md where they differ.
+MIL's epsilons (log, rsqrt, inverse) change numbers: they are given as 0, or the op is not used.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from coremlc.dtypes import BOOL, FLOAT, REAL, SIGNED
+from coremlc.ir.op import Array, Range
+from coremlc.mil.builder import Builder
+from coremlc.mil.program import Value
+from coremlc.ops.elementwise import direct, is_float, row
+
+_erf = np.frompyfunc(math.erf, 1, 1)
+
+
+def erf(x: Array) -> Array:
+    """Error function of float64."""
+    result: Array = np.asarray(_erf(x), dtype=np.float64)
+    return result
+
+
+def _neg(m: Builder, x: Value) -> Value:
+    return m.mul(x=x, y=-1) if not is_float(x) else m.mul(x=x, y=-1.0)
+
+
+def _sign_float(x: Array) -> Array:
+    result: Array = np.where(np.abs(x) > 0, np.sign(x), x)
+    return result
+
+
+def _sign(m: Builder, x: Value) -> Value:
+    """MIL's sign of NaN is not documented: only numbers other than 0 reach it."""
+    if not is_float(x):
+        return m.sign(x=x)
+    return m.select(cond=m.greater(x=m.abs(x=x), y=0.0), a=m.sign(x=x), b=x)
+
+
+def _rsqrt(m: Builder, x: Value) -> Value:
+    return m.real_div(x=1.0, y=m.sqrt(x=x))
+
+
+def _log(m: Builder, x: Value) -> Value:
+    return m.log(x=x, epsilon=0.0)
+
+
+def _log1p(m: Builder, x: Value) -> Value:
+    """Near 0: log(u) * x / (u - 1) with u = 1 + x, in which the rounding of u cancels (Kahan)."""
+    u = m.add(x=x, y=1.0)
+    d = m.sub(x=u, y=1.0)
+    log_u = _log(m, u)
+    near = m.select(cond=m.equal(x=d, y=0.0), a=x, b=m.mul(x=log_u, y=m.real_div(x=x, y=d)))
+    return m.select(cond=m.less(x=m.abs(x=x), y=0.5), a=near, b=log_u)
+
+
+def _expm1(m: Builder, x: Value) -> Value:
+    """Near 0: 2t / (1 - t) with t = tanh(x / 2), where nothing cancels."""
+    t = m.tanh(x=m.mul(x=x, y=0.5))
+    near = m.real_div(x=m.mul(x=t, y=2.0), y=m.sub(x=1.0, y=t))
+    far = m.sub(x=m.exp(x=x), y=1.0)
+    return m.select(cond=m.less(x=m.abs(x=x), y=1.0), a=near, b=far)
+
+
+def _is_finite(m: Builder, x: Value) -> Value:
+    return m.less(x=m.abs(x=x), y=math.inf)
+
+
+def _is_nan(m: Builder, x: Value) -> Value:
+    return m.not_equal(x=x, y=x)
+
+
+def _abs_range(x: Range) -> Range:
+    return (0 if x[0] <= 0 <= x[1] else min(abs(x[0]), abs(x[1])), max(abs(x[0]), abs(x[1])))
+
+
+Abs = row(
+    "Abs",
+    "`(x: N[..]) -> N[..]`. The least integer of a dtype wraps to itself. MIL `abs`.",
+    1,
+    REAL,
+    np.abs,
+    direct("abs", "x"),
+    interval=_abs_range,
+)
+Neg = row(
+    "Neg",
+    "`(x: N[..]) -> N[..]`, N signed; 0 becomes -0, integers wrap. MIL `mul` by -1.",
+    1,
+    SIGNED | FLOAT,
+    np.negative,
+    _neg,
+    interval=lambda x: (-x[1], -x[0]),
+)
+Sign = row(
+    "Sign",
+    "`(x: N[..]) -> N[..]`: -1, 0, 1; NaN and -0 stay as they are (XLA). MIL `sign`, guarded.",
+    1,
+    REAL,
+    lambda x: _sign_float(x) if x.dtype.kind == "f" else np.sign(x),
+    _sign,
+    interval=lambda x: (-1 if x[0] < 0 else int(x[0] > 0), 1 if x[1] > 0 else -int(x[1] < 0)),
+)
+Ceil = row("Ceil", "`(x: F[..]) -> F[..]`. MIL `ceil`.", 1, FLOAT, np.ceil, direct("ceil", "x"))
+Floor = row(
+    "Floor", "`(x: F[..]) -> F[..]`. MIL `floor`.", 1, FLOAT, np.floor, direct("floor", "x")
+)
+Round = row(
+    "Round",
+    "`(x: F[..]) -> F[..]`, halves to even. MIL `round` (half to even unproven on a GPU or NE).",
+    1,
+    FLOAT,
+    np.rint,
+    direct("round", "x"),
+)
+Exp = row("Exp", "`(x: F[..]) -> F[..]`. MIL `exp`.", 1, FLOAT, np.exp, direct("exp", "x"))
+Expm1 = row(
+    "Expm1",
+    "`(x: F[..]) -> F[..]`: exp(x) - 1, accurate near 0. MIL `tanh` form near 0, else `exp`.",
+    1,
+    FLOAT,
+    np.expm1,
+    _expm1,
+)
+Log = row(
+    "Log", "`(x: F[..]) -> F[..]`; log 0 is -inf. MIL `log`, epsilon 0.", 1, FLOAT, np.log, _log
+)
+Log1p = row(
+    "Log1p",
+    "`(x: F[..]) -> F[..]`: log(1 + x), accurate near 0. MIL `log` of 1 + x, corrected.",
+    1,
+    FLOAT,
+    np.log1p,
+    _log1p,
+)
+Sqrt = row(
+    "Sqrt",
+    "`(x: F[..]) -> F[..]`; below 0 it is NaN. MIL `sqrt`.",
+    1,
+    FLOAT,
+    np.sqrt,
+    direct("sqrt", "x"),
+)
+Rsqrt = row(
+    "Rsqrt",
+    "`(x: F[..]) -> F[..]`: 1 / sqrt(x); of 0 it is inf. MIL `real_div` of 1 by `sqrt`.",
+    1,
+    FLOAT,
+    lambda x: 1 / np.sqrt(x),
+    _rsqrt,
+)
+Cos = row("Cos", "`(x: F[..]) -> F[..]`. MIL `cos`.", 1, FLOAT, np.cos, direct("cos", "x"))
+Sin = row("Sin", "`(x: F[..]) -> F[..]`. MIL `sin`.", 1, FLOAT, np.sin, direct("sin", "x"))
+Tanh = row("Tanh", "`(x: F[..]) -> F[..]`. MIL `tanh`.", 1, FLOAT, np.tanh, direct("tanh", "x"))
+Erf = row("Erf", "`(x: F[..]) -> F[..]`. MIL `erf`.", 1, FLOAT, erf, direct("erf", "x"))
+Logistic = row(
+    "Logistic",
+    "`(x: F[..]) -> F[..]`: 1 / (1 + exp(-x)). MIL `sigmoid`.",
+    1,
+    FLOAT,
+    lambda x: 1 / (1 + np.exp(-x)),
+    direct("sigmoid", "x"),
+)
+IsNaN = row(
+    "IsNaN",
+    "`(x: F[..]) -> bool[..]`. MIL `not_equal` of x with itself.",
+    1,
+    FLOAT,
+    np.isnan,
+    _is_nan,
+    result=BOOL,
+)
+IsFinite = row(
+    "IsFinite",
+    "`(x: F[..]) -> bool[..]`; false for NaN and infinities. MIL `less` of `abs` and inf.",
+    1,
+    FLOAT,
+    np.isfinite,
+    _is_finite,
+    result=BOOL,
+)
+LogicalNot = row(
+    "LogicalNot",
+    "`(x: bool[..]) -> bool[..]`. MIL `logical_not`.",
+    1,
+    frozenset({BOOL}),
+    np.logical_not,
+    direct("logical_not", "x"),
+)
