@@ -4,13 +4,13 @@ go 1.26.5
 
 require (
 	github.com/gomlx/compute v0.1.3
+	github.com/gomlx/gomlx v0.28.2
 	golang.org/x/tools v0.44.0
 	google.golang.org/protobuf v1.36.12
 )
 
 require (
 	github.com/go-logr/logr v1.4.3 // indirect
-	github.com/gomlx/gomlx v0.28.2 // indirect
 	github.com/pkg/errors v0.9.1 // indirect
 	golang.org/x/exp v0.0.0-20260410095643-746e56fc9e2f // indirect
 	golang.org/x/mod v0.35.0 // indirect
