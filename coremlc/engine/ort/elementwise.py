@@ -1,0 +1,278 @@
+"""Elementwise recipes: arithmetic, comparison, logic, cast, select."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from coremlc.engine.ort.emitter import Emitter, Name
+from coremlc.engine.ort.registry import recipe
+from coremlc.engine.ort.tensor import T, float_of
+from coremlc.mil.arrays import STORAGE
+
+SELECT_BY_BITS = 4096
+"""From this many elements on, a full-shape select by bits is faster than Where."""
+
+
+def _direct(mil: str, onnx: str) -> None:
+    """The ONNX op means the same for every dtype that MIL allows."""
+
+    def binary(g: Emitter, x: T, y: T) -> str:
+        return g.node(onnx, x, y)
+
+    recipe(mil, wide=True)(binary)
+
+
+def _unary(mil: str, onnx: str) -> None:
+    def unary(g: Emitter, x: T) -> str:
+        return g.node(onnx, x)
+
+    recipe(mil, wide=True)(unary)
+
+
+for _mil, _onnx in {
+    "add": "Add",
+    "sub": "Sub",
+    "mul": "Mul",
+    "maximum": "Max",
+    "minimum": "Min",
+    "equal": "Equal",
+    "less": "Less",
+    "less_equal": "LessOrEqual",
+    "greater": "Greater",
+    "greater_equal": "GreaterOrEqual",
+    "logical_and": "And",
+    "logical_or": "Or",
+    "logical_xor": "Xor",
+}.items():
+    _direct(_mil, _onnx)
+
+for _mil, _onnx in {
+    "abs": "Abs",
+    "acos": "Acos",
+    "asin": "Asin",
+    "atan": "Atan",
+    "atanh": "Atanh",
+    "ceil": "Ceil",
+    "cos": "Cos",
+    "cosh": "Cosh",
+    "erf": "Erf",
+    "exp": "Exp",
+    "floor": "Floor",
+    "logical_not": "Not",
+    "round": "Round",
+    "sign": "Sign",
+    "sin": "Sin",
+    "sinh": "Sinh",
+    "sqrt": "Sqrt",
+    "tan": "Tan",
+    "tanh": "Tanh",
+    "identity": "Identity",
+}.items():
+    _unary(_mil, _onnx)
+
+
+@recipe("not_equal", wide=True)
+def not_equal(g: Emitter, x: T, y: T) -> str:
+    return g.node("Not", g.node("Equal", x, y))
+
+
+@recipe("square", wide=True)
+def square(g: Emitter, x: T) -> str:
+    return g.node("Mul", x, x)
+
+
+@recipe("exp2", wide=True)
+def exp2(g: Emitter, x: T) -> str:
+    return g.node("Pow", g.const(np.float32(2)), x)
+
+
+def _with_epsilon(g: Emitter, x: T, epsilon: T | None, default: float) -> Name:
+    value = np.float32(float_of(epsilon, default))
+    return g.node("Add", x, g.const(value)) if value else x
+
+
+@recipe("log", wide=True)
+def log(g: Emitter, x: T, epsilon: T | None = None) -> str:
+    return g.node("Log", _with_epsilon(g, x, epsilon, 1e-45))
+
+
+@recipe("rsqrt", wide=True)
+def rsqrt(g: Emitter, x: T, epsilon: T | None = None) -> str:
+    root = g.node("Sqrt", _with_epsilon(g, x, epsilon, 1e-12))
+    return g.node("Div", g.const(np.float32(1)), root)
+
+
+@recipe("inverse", wide=True)
+def inverse(g: Emitter, x: T, epsilon: T | None = None) -> str:
+    return g.node("Div", g.const(np.float32(1)), _with_epsilon(g, x, epsilon, 1e-4))
+
+
+# --- division ------------------------------------------------------------------------------
+
+
+def _is_plain_divisor(y: T) -> bool:
+    """Proved to hold neither 0 (ORT raises) nor -1 (INT_MIN / -1 kills the process)."""
+    value = y.value if y.is_const else None
+    return value is not None and not np.isin(value, (0, -1)).any()
+
+
+def _one(g: Emitter, y: T, value: int) -> str:
+    return g.const(np.asarray(value, STORAGE[y.dtype].numpy))
+
+
+def _int_division(g: Emitter, x: T, y: T, *, floor: bool) -> tuple[str, str]:
+    """(quotient, remainder) for divisors other than 0 and -1; guarded divisors become 1."""
+    divisor: Name = y
+    if not _is_plain_divisor(y):
+        bad = g.node("Or", g.node("Equal", y, _one(g, y, 0)), g.node("Equal", y, _one(g, y, -1)))
+        divisor = g.where(bad, _one(g, y, 1), y)
+    quotient = g.node("Div", x, divisor)
+    rest = g.node("Sub", x, g.node("Mul", quotient, divisor))
+    if not floor:
+        return quotient, rest
+    zero = _one(g, y, 0)
+    differ = g.node("Xor", g.node("Less", rest, zero), g.node("Less", divisor, zero))
+    adjust = g.cast(g.node("And", g.node("Not", g.node("Equal", rest, zero)), differ), y.dtype)
+    return (
+        g.node("Sub", quotient, adjust),
+        g.node("Add", rest, g.node("Mul", adjust, divisor)),
+    )
+
+
+def _guarded_quotient(g: Emitter, x: T, y: T, quotient: str) -> str:
+    """x / -1 is -x (wrapping), x / 0 is -1."""
+    if _is_plain_divisor(y):
+        return quotient
+    minus = _one(g, y, -1)
+    negated = g.where(g.node("Equal", y, minus), g.node("Neg", x), quotient)
+    return g.where(g.node("Equal", y, _one(g, y, 0)), minus, negated)
+
+
+@recipe("real_div", wide=True)
+def real_div(g: Emitter, x: T, y: T) -> str:
+    if x.is_float:
+        return g.node("Div", x, y)
+    return _guarded_quotient(g, x, y, _int_division(g, x, y, floor=False)[0])
+
+
+@recipe("floor_div", wide=True)
+def floor_div(g: Emitter, x: T, y: T) -> str:
+    if x.is_float:
+        return g.node("Floor", g.node("Div", x, y))
+    return _guarded_quotient(g, x, y, _int_division(g, x, y, floor=True)[0])
+
+
+@recipe("mod", wide=True)
+def mod(g: Emitter, x: T, y: T) -> str:
+    """The sign of the divisor."""
+    if not x.is_float:
+        rest = _int_division(g, x, y, floor=True)[1]
+        if _is_plain_divisor(y):
+            return rest
+        return g.where(g.node("Equal", y, _one(g, y, 0)), x, rest)
+    zero = g.const(np.float32(0))
+    rest = g.node("Mod", x, y, fmod=1)
+    below = g.node("Less", y, zero)
+    is_zero = g.node("Equal", rest, zero)
+    differ = g.node("Xor", g.node("Less", rest, zero), below)
+    moved = g.where(g.node("And", differ, g.node("Not", is_zero)), g.node("Add", rest, y), rest)
+    signed_zero = g.where(below, g.const(np.float32(-0.0)), zero)
+    return g.where(is_zero, signed_zero, moved)
+
+
+@recipe("pow", wide=True)
+def power(g: Emitter, x: T, y: T) -> str:
+    if x.is_float:
+        return g.node("Pow", x, y)
+    return _int_power(g, x, y)
+
+
+def _int_power(g: Emitter, x: T, y: T) -> str:
+    """Square and multiply, modulo 2^32; as many rounds as the exponent can need."""
+    one, zero = g.const(np.int32(1)), g.const(np.int32(0))
+    top = 31 if not y.is_const or y.value is None else max(int(y.value.max(initial=0)), 0)
+    rounds = 31 if not y.is_const else top.bit_length()
+    result: str | None = None
+    base: Name = x
+    left = g.node("Max", y, zero)
+    for i in range(rounds):
+        odd = g.cast(g.node("BitwiseAnd", left, one), "bool")
+        factor = g.where(odd, base, one)
+        result = factor if result is None else g.node("Mul", result, factor)
+        if i + 1 < rounds:
+            left = g.node("Div", left, g.const(np.int32(2)))
+            base = g.node("Mul", base, base)
+    if result is None:
+        result = g.node("Add", g.node("Mul", x, zero), g.node("Add", left, one))
+    minus = g.const(np.int32(-1))
+    odd = g.cast(g.node("BitwiseAnd", y, one), "bool")
+    of_minus = g.where(g.node("Equal", x, minus), g.where(odd, minus, one), zero)
+    inverse = g.where(g.node("Equal", x, one), one, of_minus)
+    return g.where(g.node("Less", y, zero), inverse, result)
+
+
+# --- select and cast ------------------------------------------------------------------------
+
+
+@recipe("select")
+def select(g: Emitter, cond: T, a: T, b: T) -> str:
+    if a.dtype == "bool":
+        kept = g.node("And", cond, a)
+        return g.node("Or", kept, g.node("And", g.node("Not", cond), b))
+    if _is_large(cond, a, b) and a.dtype in ("fp32", "int32"):
+        return _select_bits(g, cond, a, b)
+    if a.dtype in ("int16", "uint16"):
+        wide = g.where(cond, g.cast(a, "int32"), g.cast(b, "int32"))
+        return g.cast(wide, a.dtype)
+    return g.where(cond, a, b)
+
+
+def _is_large(cond: T, a: T, b: T) -> bool:
+    """A full-shape condition over many elements: Where's branches would mispredict."""
+    if not (cond.is_static and a.is_static and b.is_static):
+        return False
+    return cond.size >= SELECT_BY_BITS and cond.size >= max(a.size, b.size)
+
+
+def _select_bits(g: Emitter, cond: T, a: T, b: T) -> str:
+    """b + c * (a - b) on the bits, which wraps and so is exact, NaN included."""
+    code = 6
+    first = g.node("BitCast", a, to=code) if a.dtype == "fp32" else g.use(a)
+    second = g.node("BitCast", b, to=code) if b.dtype == "fp32" else g.use(b)
+    step = g.node("Mul", g.cast(cond, "int32"), g.node("Sub", first, second))
+    bits = g.node("Add", second, step)
+    return g.node("BitCast", bits, to=1) if a.dtype == "fp32" else bits
+
+
+@recipe("clip", wide=True)
+def clip(g: Emitter, x: T, alpha: T, beta: T) -> str:
+    low, high = np.float32(float_of(alpha, 0)), np.float32(float_of(beta, 0))
+    return g.node("Min", g.node("Max", x, g.const(low)), g.const(high))
+
+
+@recipe("threshold", wide=True)
+def threshold(g: Emitter, x: T, alpha: T) -> str:
+    return g.node("Max", x, g.const(np.asarray(alpha.value, STORAGE[x.dtype].numpy)))
+
+
+@recipe("cast")
+def cast(g: Emitter, x: T, dtype: str) -> str:
+    target = STORAGE[dtype].numpy
+    if x.dtype == dtype:
+        return g.node("Identity", x)
+    if not x.is_float or target.kind in "fb":
+        return g.cast(x, dtype)
+    return float_to_int(g, g.cast(x, "fp32") if x.dtype == "fp16" else x, dtype)
+
+
+def float_to_int(g: Emitter, x: Name, dtype: str) -> str:
+    """Truncates, saturates; NaN is 0. ORT gives INT_MIN for NaN and for all that is outside."""
+    wide = g.cast(x, "int32")
+    high = g.cast(g.node("GreaterOrEqual", x, g.const(np.float32(2**31))), "int32")
+    number = g.cast(g.node("Equal", x, x), "int32")
+    whole = g.node("Mul", g.node("Sub", wide, high), number)  # INT_MIN - 1 wraps to INT_MAX
+    if dtype == "int32":
+        return whole
+    bounds = np.iinfo(STORAGE[dtype].numpy)
+    low = g.node("Max", whole, g.const(np.int32(bounds.min)))
+    return g.cast(g.node("Min", low, g.const(np.int32(bounds.max))), dtype)

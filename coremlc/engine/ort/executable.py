@@ -1,0 +1,176 @@
+"""The ONNX Runtime engine: a session, with buffers bound once per thread for small calls."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from coremlc.engine.base import Executable, Model, Options, Used, zero_state
+from coremlc.engine.ort.emitter import Emitter
+from coremlc.engine.ort.tensor import Array
+from coremlc.engine.ort.translate import Translator, state_names
+from coremlc.errors import InputError, MachineError
+from coremlc.mil.arrays import STORAGE
+from coremlc.mil.types import TensorType
+
+BOUND_BYTES = 1 << 20
+"""Calls that move less are copied through buffers bound once; larger arrays go in as they are."""
+
+
+class OrtExecutable(Executable):
+    """CPU only; exact by the recipes, one-threaded where a scatter could race."""
+
+    engine = "onnxruntime"
+
+    def __init__(self, model: Model, options: Options, used: Used) -> None:
+        super().__init__(model.inputs, model.outputs)
+        translation = Translator(model).translate()
+        self.used = used
+        self.threads = _threads(translation.emitter, options)
+        self._session = _session(translation.emitter, model, options, self.threads)
+        self._names = list(self.outputs)
+        self._zeros = {n: zero_state(v) for n, v in translation.states.items()}
+        self._lock = threading.Lock()
+        self._local = threading.local()
+        self._is_bound = not self._zeros and self._is_small()
+        self.reset()
+
+    def reset(self) -> None:
+        self._states = {state_names(name)[0]: x for name, x in self._zeros.items()}
+
+    def close(self) -> None:
+        self._local = threading.local()
+        self._session = None
+
+    def _is_small(self) -> bool:
+        kinds = (*self.inputs.values(), *self.outputs.values())
+        sizes = [_bytes_of(kind) for kind in kinds]
+        return None not in sizes and sum(s for s in sizes if s is not None) <= BOUND_BYTES
+
+    def _run(self, features: Mapping[str, Array]) -> dict[str, Array]:
+        try:
+            if self._is_bound:
+                return self._run_bound(features)
+            if self._zeros:
+                return self._run_states(features)
+            feed = {name: np.ascontiguousarray(features[name]) for name in self.inputs}
+            values = self._live().run(self._names, feed)
+        except _ORT_ERRORS as error:
+            raise _explained(error) from error
+        return dict(zip(self._names, values, strict=True))
+
+    def _live(self) -> Any:
+        if self._session is None:
+            raise InputError("the executable is closed", fix="load the bundle again")
+        return self._session
+
+    def _run_bound(self, features: Mapping[str, Array]) -> dict[str, Array]:
+        bound = getattr(self._local, "bound", None)
+        if bound is None:
+            bound = self._local.bound = _Bound(self._live(), self.inputs, self.outputs)
+        return bound.run(features)
+
+    def _run_states(self, features: Mapping[str, Array]) -> dict[str, Array]:
+        outs = [state_names(name)[1] for name in self._zeros]
+        with self._lock:
+            feed = {name: np.ascontiguousarray(features[name]) for name in self.inputs}
+            values = self._live().run([*self._names, *outs], {**feed, **self._states})
+            count = len(self._names)
+            self._states = dict(zip(self._states, values[count:], strict=True))
+        return dict(zip(self._names, values[:count], strict=True))
+
+
+class _Bound:
+    """One thread's buffers, shared with the session for good."""
+
+    def __init__(
+        self, session: Any, inputs: Mapping[str, TensorType], outputs: Mapping[str, TensorType]
+    ) -> None:
+        self._call = session._sess.run_with_iobinding
+        binding = session.io_binding()
+        self._inputs = {name: _buffer(kind) for name, kind in inputs.items()}
+        self._outputs = {name: _buffer(kind) for name, kind in outputs.items()}
+        self._values = []
+        for name, array in self._inputs.items():
+            self._values.append(ort.OrtValue.ortvalue_from_numpy(array))
+            binding.bind_ortvalue_input(name, self._values[-1])
+        for name, array in self._outputs.items():
+            self._values.append(ort.OrtValue.ortvalue_from_numpy(array))
+            binding.bind_ortvalue_output(name, self._values[-1])
+        self._binding = binding
+        self._io = binding._iobinding
+
+    def run(self, features: Mapping[str, Array]) -> dict[str, Array]:
+        for name, array in self._inputs.items():
+            array[...] = features[name]
+        self._call(self._io, None)
+        return {name: array.copy() for name, array in self._outputs.items()}
+
+
+def _buffer(kind: TensorType) -> Array:
+    return np.zeros([int(d) for d in kind.shape], STORAGE[kind.dtype].numpy)  # type: ignore[arg-type]
+
+
+def _bytes_of(kind: TensorType) -> int | None:
+    dims = [d for d in kind.shape if isinstance(d, int)]
+    if len(dims) != len(kind.shape):
+        return None
+    return int(np.prod(dims, dtype=np.int64)) * STORAGE[kind.dtype].numpy.itemsize
+
+
+def _threads(emitter: Emitter, options: Options) -> int:
+    if emitter.one_thread:
+        return 1
+    if options.threads is not None:
+        return options.threads
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _session(emitter: Emitter, model: Model, options: Options, threads: int) -> Any:
+    settings = ort.SessionOptions()
+    settings.log_severity_level = 4
+    settings.intra_op_num_threads = threads
+    settings.inter_op_num_threads = 1
+    settings.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    if not options.spin:
+        settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if model.root is not None:
+        settings.add_session_config_entry(
+            "session.model_external_initializers_file_folder_path", str(model.root)
+        )
+    held = []
+    for name, array in emitter.held.items():
+        held.append(ort.OrtValue.ortvalue_from_numpy(array))
+        settings.add_initializer(name, held[-1])
+    session = None
+    try:
+        session = ort.InferenceSession(
+            emitter.model.SerializeToString(), settings, providers=["CPUExecutionProvider"]
+        )
+    except MemoryError as error:
+        raise MachineError(
+            "not enough memory to load the model", fix="use a machine with more memory"
+        ) from error
+    session.held = (held, emitter.held)
+    return session
+
+
+_ORT_ERRORS = (
+    ort.capi.onnxruntime_pybind11_state.InvalidArgument,
+    ort.capi.onnxruntime_pybind11_state.Fail,
+    ort.capi.onnxruntime_pybind11_state.RuntimeException,
+)
+
+
+def _explained(error: Exception) -> InputError:
+    """What a node refused: in a sound model it is an index or begin out of range."""
+    text = str(error).split(" : ")[-1].strip()
+    return InputError(
+        f"the run stopped: {text}",
+        fix="check the values of index inputs; --engine reference names the op",
+    )

@@ -1,0 +1,191 @@
+"""Recipes for products and normalisations: matmul, linear, einsum, attention, softmax, norms."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from coremlc.engine.ort.emitter import Emitter, Name
+from coremlc.engine.ort.registry import recipe
+from coremlc.engine.ort.tensor import T, axes_of, axis_of, bool_of, const_of, float_of, int_of
+from coremlc.mil.types import TensorType
+
+
+def _turned(g: Emitter, x: T, flag: bool) -> Name:
+    if not flag or x.rank < 2:
+        return x
+    perm = [*range(x.rank - 2), x.rank - 1, x.rank - 2]
+    return g.node("Transpose", x, perm=perm)
+
+
+@recipe("matmul", wide=True)
+def matmul(
+    g: Emitter,
+    x: T,
+    y: T,
+    out: tuple[TensorType, ...],
+    transpose_x: T | None = None,
+    transpose_y: T | None = None,
+) -> str:
+    left, right = bool_of(transpose_x, default=False), bool_of(transpose_y, default=False)
+    if not x.is_float:
+        return g.node("MatMul", _turned(g, x, left), _turned(g, y, right))
+    if y.rank == 2 and x.rank >= 2 and x.is_static and y.is_static and y.is_const and not left:
+        return _dense(g, x, y, None, transposed=right)
+    if (left or right) and x.rank >= 2 and y.rank >= 2:
+        return g.node(
+            "FusedMatMul", x, y, domain="com.microsoft", transA=int(left), transB=int(right)
+        )
+    return g.node("MatMul", x, y)
+
+
+def _dense(g: Emitter, x: T, weight: T, bias: T | None, *, transposed: bool) -> str:
+    """One Gemm on rows: faster than a matmul of higher rank, and it reads W as it lies."""
+    depth = x.dims[-1]
+    width = weight.dims[0 if transposed else 1]
+    rows = int(np.prod(x.dims[:-1], dtype=np.int64))
+    flat: Name = x if x.rank == 2 else g.reshape(x, [rows, depth])
+    operands: list[Name] = [flat, weight] if bias is None else [flat, weight, bias]
+    product = g.node("Gemm", *operands, transB=int(transposed))
+    return product if x.rank == 2 else g.reshape(product, [*x.dims[:-1], width])
+
+
+@recipe("linear", wide=True)
+def linear(g: Emitter, x: T, weight: T, bias: T | None = None) -> str:
+    if bias is not None and _is_zero(bias):
+        bias = None
+    if x.is_float and x.is_static and x.rank >= 2 and x.size:
+        return _dense(g, x, weight, bias, transposed=True)
+    product = g.node("MatMul", x, _turned(g, weight, True))
+    return product if bias is None else g.node("Add", product, bias)
+
+
+def _is_zero(bias: T) -> bool:
+    return bias.is_const and bias.value is not None and not np.asarray(bias.value).any()
+
+
+@recipe("einsum", wide=True)
+def einsum(g: Emitter, values: list[T], equation: str) -> str:
+    return g.node("Einsum", *values, equation=equation)
+
+
+@recipe("softmax", wide=True)
+def softmax(g: Emitter, x: T, axis: T | None = None) -> str:
+    return g.node("Softmax", x, axis=axis_of(axis, x.rank, -1))
+
+
+@recipe("scaled_dot_product_attention", wide=True)
+def scaled_dot_product_attention(
+    g: Emitter, query: T, key: T, value: T, attn_mask: T | None = None
+) -> str:
+    scale = float(np.float32(1 / np.sqrt(query.dims[-1])))
+    scores = g.node(
+        "FusedMatMul", query, key, domain="com.microsoft", transB=1, alpha=scale
+    )
+    if attn_mask is not None and attn_mask.dtype == "bool":
+        minus = g.const(np.float32(-np.inf))
+        mask = g.where(attn_mask, g.const(np.float32(0)), minus)
+        scores = g.node("Add", scores, mask)
+    elif attn_mask is not None:
+        scores = g.node("Add", scores, attn_mask)
+    return g.node("MatMul", g.node("Softmax", scores, axis=-1), value)
+
+
+def _reshaped(g: Emitter, value: T, shape: list[int]) -> str:
+    if value.is_const and value.value is not None and value.size < 1024:
+        return g.const(value.value.reshape(shape))
+    return g.reshape(value, shape)
+
+
+@recipe("layer_norm", wide=True)
+def layer_norm(
+    g: Emitter,
+    x: T,
+    axes: T | None = None,
+    gamma: T | None = None,
+    beta: T | None = None,
+    epsilon: T | None = None,
+) -> str:
+    over = axes_of(axes, x.rank)
+    eps = float_of(epsilon, 1e-5)
+    shape = [d if i in over else 1 for i, d in enumerate(x.dims)]
+    if over == list(range(x.rank - len(over), x.rank)) and over:
+        tail = [x.dims[i] for i in over]
+        scale: Name = g.const(np.ones(tail, np.float32)) if gamma is None else gamma
+        operands = [x, scale] if beta is None else [x, scale, beta]
+        return g.node("LayerNormalization", *operands, axis=over[0], epsilon=eps)
+    out = _normalized(g, x, over, eps)
+    out = out if gamma is None else g.node("Mul", out, _reshaped(g, gamma, shape))
+    return out if beta is None else g.node("Add", out, _reshaped(g, beta, shape))
+
+
+def _normalized(g: Emitter, x: Name, axes: list[int], epsilon: float) -> str:
+    over = g.i64(*axes)
+    centred = g.node("Sub", x, g.node("ReduceMean", x, over, keepdims=1))
+    variance = g.node("ReduceMean", g.node("Mul", centred, centred), over, keepdims=1)
+    deviation = g.node("Sqrt", g.node("Add", variance, g.const(np.float32(epsilon))))
+    return g.node("Div", centred, deviation)
+
+
+def _channel(g: Emitter, value: T | None, x: T, default: float) -> Name:
+    return g.const(np.full(x.dims[1], default, np.float32)) if value is None else value
+
+
+@recipe("instance_norm", wide=True)
+def instance_norm(
+    g: Emitter, x: T, gamma: T | None = None, beta: T | None = None, epsilon: T | None = None
+) -> str:
+    return g.node(
+        "InstanceNormalization",
+        x,
+        _channel(g, gamma, x, 1),
+        _channel(g, beta, x, 0),
+        epsilon=float_of(epsilon, 1e-5),
+    )
+
+
+@recipe("batch_norm", wide=True)
+def batch_norm(
+    g: Emitter,
+    x: T,
+    mean: T,
+    variance: T,
+    gamma: T | None = None,
+    beta: T | None = None,
+    epsilon: T | None = None,
+) -> str:
+    return g.node(
+        "BatchNormalization",
+        x,
+        _channel(g, gamma, x, 1),
+        _channel(g, beta, x, 0),
+        mean,
+        variance,
+        epsilon=float_of(epsilon, 1e-5),
+    )
+
+
+@recipe("l2_norm", wide=True)
+def l2_norm(g: Emitter, x: T, epsilon: T | None = None) -> str:
+    total = g.node("ReduceSumSquare", x, g.i64(-3, -2, -1), keepdims=1)
+    eps = g.const(np.float32(float_of(epsilon, 1e-6)))
+    return g.node("Div", x, g.node("Sqrt", g.node("Add", total, eps)))
+
+
+@recipe("local_response_norm", wide=True)
+def local_response_norm(
+    g: Emitter,
+    x: T,
+    size: T,
+    alpha: T | None = None,
+    beta: T | None = None,
+    k: T | None = None,
+) -> str:
+    const_of(size, "size")
+    return g.node(
+        "LRN",
+        x,
+        size=int_of(size, 1),
+        alpha=float_of(alpha, 1e-4),
+        beta=float_of(beta, 0.75),
+        bias=float_of(k, 1.0),
+    )

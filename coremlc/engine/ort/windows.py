@@ -1,0 +1,212 @@
+"""Convolution and pooling recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from coremlc.engine.ort.emitter import Emitter, Name
+from coremlc.engine.ort.registry import recipe
+from coremlc.engine.ort.tensor import T, bool_of, int_of, ints_of
+from coremlc.engine.windows import conv_pads, pool_sizes, transposed_pads
+
+Pairs = list[tuple[int, int]]
+
+
+def _word(word: str | None) -> str:
+    return "valid" if word is None else word.lower()
+
+
+def _onnx_pads(pads: Pairs) -> list[int]:
+    return [low for low, _ in pads] + [high for _, high in pads]
+
+
+def _pad(g: Emitter, x: Name, pads: Pairs, value: float = 0.0) -> Name:
+    if not any(low or high for low, high in pads):
+        return x
+    widths = g.i64(0, 0, *(low for low, _ in pads), 0, 0, *(high for _, high in pads))
+    return g.node("Pad", x, widths, g.const(np.float32(value)))
+
+
+def _extents(kernel: Sequence[int], dilations: Sequence[int]) -> list[int]:
+    return [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
+
+
+@recipe("conv", wide=True)
+def conv(
+    g: Emitter,
+    x: T,
+    weight: T,
+    bias: T | None = None,
+    strides: T | None = None,
+    pad_type: str | None = None,
+    pad: T | None = None,
+    dilations: T | None = None,
+    groups: T | None = None,
+) -> str:
+    count = x.rank - 2
+    steps, holes = ints_of(strides, [1] * count), ints_of(dilations, [1] * count)
+    kernel = list(weight.dims[2:])
+    kind, edges = _word(pad_type), ints_of(pad, [0] * 2 * count, "pad")
+    sizes = x.dims[2:] if kind.startswith("same") else [0] * count
+    pads = conv_pads(kind, edges, sizes, _extents(kernel, holes), steps)
+    source: Name = x
+    if any(low < 0 or high < 0 for low, high in pads):
+        source, pads = _pad(g, x, pads), [(0, 0)] * count
+    operands: list[Name] = [source, weight] if bias is None else [source, weight, bias]
+    return g.node(
+        "Conv",
+        *operands,
+        strides=steps,
+        dilations=holes,
+        pads=_onnx_pads(pads),
+        group=int_of(groups, 1, "groups"),
+        kernel_shape=kernel,
+    )
+
+
+@recipe("conv_transpose", wide=True)
+def conv_transpose(
+    g: Emitter,
+    x: T,
+    weight: T,
+    bias: T | None = None,
+    pad: T | None = None,
+    output_shape: T | None = None,
+    pad_type: str | None = None,
+    strides: T | None = None,
+    dilations: T | None = None,
+    groups: T | None = None,
+) -> str:
+    """Front and end are cut by ONNX's pads; what the end lacks is added, with the bias."""
+    count = x.rank - 2
+    steps, holes = ints_of(strides, [1] * count), ints_of(dilations, [1] * count)
+    kernel = list(weight.dims[2:])
+    goal = None if output_shape is None else ints_of(output_shape, [])[-count:]
+    edges = ints_of(pad, [0] * 2 * count, "pad")
+    cuts = transposed_pads(
+        _word(pad_type), edges, x.dims[2:], _extents(kernel, holes), steps, goal
+    )
+    grown = [(max(-low, 0), max(-high, 0)) for low, high in cuts]
+    result = g.node(
+        "ConvTranspose",
+        x,
+        weight,
+        strides=steps,
+        dilations=holes,
+        pads=_onnx_pads([(max(low, 0), max(high, 0)) for low, high in cuts]),
+        group=int_of(groups, 1, "groups"),
+        kernel_shape=kernel,
+    )
+    whole = _pad(g, result, grown)
+    if bias is None:
+        return g.use(whole)
+    shaped = g.reshape(bias, [-1, *[1] * count])
+    return g.node("Add", whole, shaped)
+
+
+class _Pool:
+    """A pool's geometry; windows of ceil mode reach into extra end padding."""
+
+    def __init__(
+        self,
+        x: T,
+        kernel_sizes: T,
+        strides: T | None,
+        pad_type: str | None,
+        pad: T | None,
+        ceil_mode: T | None,
+    ) -> None:
+        count = x.rank - 2
+        self.kernel = ints_of(kernel_sizes, [], "kernel_sizes")
+        self.strides = ints_of(strides, [1] * count, "strides")
+        edges = ints_of(pad, [0] * 2 * count, "pad")
+        sizes = x.dims[2:]
+        self.pads = conv_pads(_word(pad_type), edges, sizes, self.kernel, self.strides)
+        outs = pool_sizes(
+            sizes, self.kernel, self.strides, self.pads, ceil_mode=bool_of(ceil_mode, default=False)
+        )
+        reach = [
+            (o - 1) * s + k - n - low
+            for o, s, k, n, (low, _) in zip(
+                outs, self.strides, self.kernel, sizes, self.pads, strict=True
+            )
+        ]
+        # What a window never reaches need not be padded (nor cut: the end is simply not read).
+        self.reach = [(low, max(r, 0)) for (low, _), r in zip(self.pads, reach, strict=True)]
+        self.extra = [max(r - high, 0) for r, (_, high) in zip(reach, self.pads, strict=True)]
+
+    def node(self, g: Emitter, kind: str, x: Name, pads: Pairs) -> str:
+        return g.node(
+            kind, x, kernel_shape=self.kernel, strides=self.strides, pads=_onnx_pads(pads)
+        )
+
+    @property
+    def zeros(self) -> Pairs:
+        return [(0, 0)] * len(self.kernel)
+
+
+@recipe("max_pool", wide=True)
+def max_pool(
+    g: Emitter,
+    x: T,
+    kernel_sizes: T,
+    strides: T | None = None,
+    pad_type: str | None = None,
+    pad: T | None = None,
+    ceil_mode: T | None = None,
+) -> str:
+    """MaxPool loses NaN and makes -inf finite: a second pool says what each window held."""
+    pool = _Pool(x, kernel_sizes, strides, pad_type, pad, ceil_mode)
+    zero, one = g.const(np.float32(0)), g.const(np.float32(1))
+    number = g.cast(g.node("Greater", x, g.const(np.float32(-np.inf))), "fp32")
+    missing = g.cast(g.node("IsNaN", x), "fp32")
+    marks = g.node("Add", number, g.node("Add", missing, missing))
+    lead = g.cast(g.node("IsNaN", x), "bool")
+    finite = g.where(lead, zero, x)
+    held = pool.node(g, "MaxPool", *_outside(g, pool, marks, 0.0))
+    found = pool.node(g, "MaxPool", *_outside(g, pool, finite, -np.inf))
+    some = g.where(g.node("Less", held, one), g.const(np.float32(-np.inf)), found)
+    return g.where(g.node("Greater", held, one), g.const(np.float32(np.nan)), some)
+
+
+def _outside(g: Emitter, pool: _Pool, x: Name, value: float) -> tuple[Name, Pairs]:
+    """Padding by the pool itself, or by Pad where it is as wide as the kernel (ORT refuses)."""
+    fits = all(low < k and high < k for (low, high), k in zip(pool.reach, pool.kernel, strict=True))
+    return (x, pool.reach) if fits else (_pad(g, x, pool.reach, value), pool.zeros)
+
+
+@recipe("avg_pool", wide=True)
+def avg_pool(
+    g: Emitter,
+    x: T,
+    kernel_sizes: T,
+    strides: T | None = None,
+    pad_type: str | None = None,
+    pad: T | None = None,
+    ceil_mode: T | None = None,
+    exclude_padding_from_average: T | None = None,
+) -> str:
+    pool = _Pool(x, kernel_sizes, strides, pad_type, pad, ceil_mode)
+    if bool_of(exclude_padding_from_average, default=False):
+        return pool.node(g, "AveragePool", x, pool.reach)
+    padded = _pad(g, x, pool.pads)
+    return pool.node(g, "AveragePool", padded, [(0, extra) for extra in pool.extra])
+
+
+@recipe("l2_pool", wide=True)
+def l2_pool(
+    g: Emitter,
+    x: T,
+    kernel_sizes: T,
+    strides: T | None = None,
+    pad_type: str | None = None,
+    pad: T | None = None,
+    ceil_mode: T | None = None,
+) -> str:
+    pool = _Pool(x, kernel_sizes, strides, pad_type, pad, ceil_mode)
+    padded = _pad(g, g.node("Mul", x, x), pool.reach)
+    mean = pool.node(g, "AveragePool", padded, pool.zeros)
+    area = g.const(np.float32(np.prod(pool.kernel)))
+    return g.node("Sqrt", g.node("Mul", mean, area))
