@@ -1,1 +1,15 @@
-"""bundle."""
+"""Core ML bundles on disk: write, read, compile a package, find damage."""
+
+from coremlc.bundle.read import Bundle, read_bundle
+from coremlc.bundle.verify import Problem, verify_bundle
+from coremlc.bundle.write import compile_package, write_mlmodelc, write_mlpackage
+
+__all__ = [
+    "Bundle",
+    "Problem",
+    "compile_package",
+    "read_bundle",
+    "verify_bundle",
+    "write_mlmodelc",
+    "write_mlpackage",
+]

@@ -102,6 +102,11 @@ class BlobFile:
         """The stored bytes, as a view of the map."""
         return self._map[record.data_offset : record.data_offset + record.size_bytes]
 
+    @staticmethod
+    def elements(record: Record) -> int:
+        """How many elements a blob holds."""
+        return (record.size_bytes * 8 - record.padding_bits) // STORAGE[record.dtype].bits
+
     def check(self, offset: int, type_: TensorType) -> Record:
         """The record, if it holds a tensor of this type; FormatError if not."""
         record = self.record(offset)

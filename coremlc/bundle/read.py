@@ -1,0 +1,193 @@
+"""Reading bundles: any maker's `.mlmodelc`, `.mlpackage` or `.mlmodel` of an ML Program."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from coremlc.bundle.coremldata import CoreMLData, parse_coremldata
+from coremlc.bundle.files import reading, resolve
+from coremlc.bundle.package import model_file
+from coremlc.errors import FormatError
+from coremlc.mil.blob import BlobFile
+from coremlc.mil.description import ModelDescription, description_from_bytes
+from coremlc.mil.model import Model, model_from_bytes
+from coremlc.mil.program import Array, BlobRef, Literal, Program
+from coremlc.mil.text import dialect_of, parse_program
+from coremlc.mil.types import TensorType
+
+
+class Bundle:
+    """A model on disk; its parts are read when first asked for, weights stay mapped."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        """What was asked for."""
+        self._blobs: dict[str, BlobFile] = {}
+
+    @property
+    def weights_root(self) -> Path:
+        """What `@model_path` stands for."""
+        raise NotImplementedError
+
+    @property
+    def program(self) -> Program:
+        """The program; its large constants are BlobRefs."""
+        raise NotImplementedError
+
+    @property
+    def description(self) -> ModelDescription:
+        """Features and metadata."""
+        raise NotImplementedError
+
+    @property
+    def specification_version(self) -> int:
+        raise NotImplementedError
+
+    @property
+    def user_defined(self) -> Mapping[str, str]:
+        """The user's metadata."""
+        return self.description.user_defined
+
+    @property
+    def dialect(self) -> str:
+        """Of model.mil; empty for a package."""
+        return ""
+
+    @cached_property
+    def model(self) -> Model:
+        """Everything together, as the writers take it."""
+        return Model(self.program, self.description, self.specification_version)
+
+    def array(self, literal: Literal | BlobRef) -> Array:
+        """The array of a literal: a view of the mapped file, flat if only a reference is given."""
+        ref = literal if isinstance(literal, BlobRef) else literal.data
+        if isinstance(ref, BlobRef):
+            blob = self.blob(ref.path)
+            if isinstance(literal, Literal) and isinstance(literal.type, TensorType):
+                return blob.array(ref.offset, literal.type)
+            record = blob.record(ref.offset)
+            return blob.array(ref.offset, TensorType(record.dtype, (blob.elements(record),)))
+        if isinstance(ref, np.ndarray):
+            return ref
+        if isinstance(ref, str):
+            out: Array = np.array(ref, object)
+            return out
+        raise FormatError("a list, tuple or dict is no array", fix="ask for its members")
+
+    def blob(self, path: str) -> BlobFile:
+        """The mapped weight file of a BLOBFILE path."""
+        file = self._blobs.get(path)
+        if file is None:
+            file = self._blobs[path] = BlobFile(resolve(self.weights_root, path))
+        return file
+
+
+class CompiledBundle(Bundle):
+    """A `.mlmodelc`."""
+
+    @property
+    def weights_root(self) -> Path:
+        return self.root
+
+    @cached_property
+    def text(self) -> str:
+        """model.mil as it stands."""
+        file = self.root / "model.mil"
+        with reading(file):
+            try:
+                return file.read_bytes().decode()
+            except UnicodeDecodeError as error:
+                raise FormatError(
+                    f"byte {error.start} is not UTF-8", fix="fetch or make the bundle again"
+                ) from None
+
+    @cached_property
+    def program(self) -> Program:
+        text = self.text
+        with reading(self.root / "model.mil"):
+            return parse_program(text)
+
+    @cached_property
+    def description(self) -> ModelDescription:
+        data = self.header.description
+        with reading(self.root / "coremldata.bin"):
+            return description_from_bytes(data)
+
+    @cached_property
+    def header(self) -> CoreMLData:
+        """coremldata.bin, its description still serialized."""
+        file = self.root / "coremldata.bin"
+        with reading(file):
+            return parse_coremldata(file.read_bytes())
+
+    @property
+    def specification_version(self) -> int:
+        return self.header.specification_version
+
+    @property
+    def dialect(self) -> str:
+        with reading(self.root / "model.mil"):
+            return dialect_of(self.text)
+
+    @cached_property
+    def user_defined(self) -> Mapping[str, str]:
+        """From metadata.json, which needs no protobuf; from coremldata.bin where there is none."""
+        file = self.root / "metadata.json"
+        if not file.is_file():
+            return self.description.user_defined
+        with reading(file):
+            return _user_defined(file.read_bytes())
+
+
+class PackageBundle(Bundle):
+    """A `.mlpackage`, or a bare `.mlmodel`."""
+
+    def __init__(self, root: Path, file: Path) -> None:
+        super().__init__(root)
+        self.file = file
+
+    @property
+    def weights_root(self) -> Path:
+        return self.file.parent
+
+    @cached_property
+    def model(self) -> Model:
+        with reading(self.file):
+            return model_from_bytes(self.file.read_bytes())
+
+    @property
+    def program(self) -> Program:
+        return self.model.program
+
+    @property
+    def description(self) -> ModelDescription:
+        return self.model.description
+
+    @property
+    def specification_version(self) -> int:
+        return self.model.specification_version
+
+
+def read_bundle(path: Path) -> Bundle:
+    """The bundle at a path, told by what it holds rather than by its name."""
+    if (path / "Manifest.json").is_file() and not (path / "model.mil").is_file():
+        return PackageBundle(path, model_file(path))
+    if path.is_dir() and not (path / "Data").is_dir():
+        return CompiledBundle(path)
+    return PackageBundle(path, model_file(path))
+
+
+def _user_defined(data: bytes) -> dict[str, str]:
+    try:
+        (content,) = json.loads(data)
+        found = content.get("userDefinedMetadata", {})
+        return {str(key): str(value) for key, value in found.items()}
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise FormatError(
+            "no metadata as Core ML's compiler writes them", fix="fetch or make the bundle again"
+        ) from None
