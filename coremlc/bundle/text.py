@@ -49,6 +49,25 @@ def with_build_info(program: Program, added: dict[str, str]) -> Program:
     return replace(program, attributes={**program.attributes, BUILD_INFO: literal})
 
 
+def without_compiler(program: Program) -> Program:
+    """The program as a package holds it: without what the compiler adds."""
+    functions = {
+        name: replace(
+            function,
+            attributes={k: v for k, v in function.attributes.items() if k != FLEXIBLE},
+        )
+        for name, function in program.functions.items()
+    }
+    attributes = {k: v for k, v in program.attributes.items() if k != BUILD_INFO}
+    known = program.attributes.get(BUILD_INFO)
+    if known is not None and isinstance(known.data, tuple):
+        pairs = [pair for pair in known.data if isinstance(pair, tuple)]
+        kept = tuple(p for p in pairs if not str(p[0].data).startswith("coremlc-"))
+        if kept:
+            attributes[BUILD_INFO] = Literal(known.type, kept)
+    return replace(program, functions=functions, attributes=attributes)
+
+
 def with_flexible_shapes(model: Model) -> Program:
     """The program whose functions tell the shapes that their inputs may have."""
     description = model.description

@@ -14,7 +14,7 @@ from coremlc.bundle.files import copy, reading, resolve, staged
 from coremlc.bundle.histogram import literals, walk
 from coremlc.bundle.metadata import class_name_of, metadata_json
 from coremlc.bundle.package import PACKAGE_DATA, model_file
-from coremlc.bundle.text import model_mil
+from coremlc.bundle.text import model_mil, without_compiler
 from coremlc.bundle.versions import COREMLC_VERSION, MIL_VERSION, specification
 from coremlc.mil.model import Model, model_from_bytes, model_to_bytes
 from coremlc.mil.program import BlobRef, Program
@@ -36,7 +36,8 @@ def write_mlmodelc(
     specification(model.specification_version)
     with staged(path, replace=replace_existing) as stage:
         placed = _write_weights(model, stage, weights_root)
-        spec_bytes = model_to_bytes(placed)
+        plain = replace(placed, program=without_compiler(placed.program))
+        spec_bytes = model_to_bytes(plain)
         _fill(stage, placed, spec_bytes, "model", path.stem, (COREMLC_VERSION, MIL_VERSION))
 
 
@@ -52,7 +53,8 @@ def write_mlpackage(
     with staged(path, replace=replace_existing) as stage:
         inside = stage / PACKAGE_DATA
         inside.mkdir(parents=True)
-        placed = _write_weights(model, inside, weights_root)
+        plain = replace(model, program=without_compiler(model.program))
+        placed = _write_weights(plain, inside, weights_root)
         spec_bytes = model_to_bytes(placed)
         (inside / "model.mlmodel").write_bytes(spec_bytes)
         has_weights = (inside / "weights").is_dir()

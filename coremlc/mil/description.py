@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from coremlc.errors import FormatError
-from coremlc.mil.proto import Message, classes
+from coremlc.mil.pb2 import Message, classes
 
 Shape: TypeAlias = tuple[int, ...]
 

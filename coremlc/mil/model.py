@@ -11,8 +11,9 @@ from coremlc.mil.description import (
     description_to_proto,
     parse_message,
 )
+from coremlc.mil.pb2 import classes
 from coremlc.mil.program import Program
-from coremlc.mil.proto import classes, program_from_proto, program_to_proto
+from coremlc.mil.proto import program_from_proto, program_to_proto
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import math
-import sys
-import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cache
-from types import ModuleType
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
-from coremlc.errors import FormatError, MachineError
+from coremlc.errors import FormatError
 from coremlc.mil.arrays import STORAGE, pack, unpack
+from coremlc.mil.pb2 import Message, classes
 from coremlc.mil.program import (
     Arg,
     Array,
@@ -41,12 +35,6 @@ from coremlc.mil.types import (
     ValueType,
 )
 
-Message = Any
-"""A protobuf message; coremltools ships no types for them."""
-
-_ALIAS = "_coremlc_coreml_proto"
-_LOCK = threading.Lock()
-
 _FIX = "make the file again with its tool; it may be cut short or changed"
 
 _FIELDS = {
@@ -61,44 +49,6 @@ _FIELDS = {
     "string": "strings",
 }
 """The field an immediate tensor is stored in; every other dtype goes into `bytes`."""
-
-
-@dataclass(frozen=True)
-class Classes:
-    """The generated modules of Core ML's protobuf, which coremltools ships."""
-
-    model: Any
-    mil: Any
-    features: Any
-    code_of: Mapping[str, int]
-    dtype_of: Mapping[int, str]
-
-
-@cache
-def classes() -> Classes:
-    """Core ML's message classes, without importing coremltools itself (0.08 s instead of 1 s).
-
-    Its `proto` directory is imported under a name of ours. Protobuf keeps one class per message,
-    so a real `import coremltools`, before or after, gives the same classes.
-    """
-    found = importlib.util.find_spec("coremltools")
-    if found is None or not found.submodule_search_locations:
-        raise MachineError("coremltools is not installed", fix="pip install 'coremltools>=9,<10'")
-    with _LOCK:
-        if _ALIAS not in sys.modules:
-            alias = ModuleType(_ALIAS)
-            alias.__path__ = [f"{place}/proto" for place in found.submodule_search_locations]
-            sys.modules[_ALIAS] = alias
-        model = importlib.import_module(f"{_ALIAS}.Model_pb2")
-        mil = importlib.import_module(f"{_ALIAS}.MIL_pb2")
-        features = importlib.import_module(f"{_ALIAS}.FeatureTypes_pb2")
-    code_of = {_dtype_word(word): code for word, code in mil.DataType.items() if code}
-    return Classes(model, mil, features, code_of, {code: word for word, code in code_of.items()})
-
-
-def _dtype_word(word: str) -> str:
-    """`FLOAT8E4M3FN` -> `fp8e4m3fn`, `BFLOAT16` -> `bf16`, the rest by lower case."""
-    return word.lower().replace("bfloat", "bf").replace("float", "fp")
 
 
 def program_to_proto(program: Program) -> Message:
@@ -370,10 +320,15 @@ def _tensor(spec: Message, type_: TensorType) -> Array | str:
         texts = np.empty(len(values), object)
         texts[:] = list(values)
         return _shaped(texts, type_)
-    dtype = STORAGE[type_.dtype].numpy
-    if name in ("ints", "longInts"):
-        return _shaped(np.array(values, np.int64).astype(dtype), type_)
-    return _shaped(np.array(values, dtype), type_)
+    row = STORAGE[type_.dtype]
+    if name in ("ints", "longInts") and row.maximum:
+        wide = np.array(values, np.int64)
+        if row.bits < 64 and not ((wide >= row.minimum) & (wide <= row.maximum)).all():
+            raise FormatError(f"a {type_.dtype} literal with a larger number", fix=_FIX)
+        return _shaped(wide.astype(row.numpy), type_)
+    if name != _FIELDS.get(type_.dtype):
+        raise FormatError(f"a {type_.dtype} literal stored as {name}", fix=_FIX)
+    return _shaped(np.array(values, row.numpy), type_)
 
 
 def _raw(data: bytes, type_: TensorType) -> Array:

@@ -132,5 +132,5 @@ def _float(word: str) -> float:
         raise NumberError(f"{word[:40]!r} is not a number")
     try:
         return float.fromhex(word) if found[1] else float(word)
-    except OverflowError:
+    except (OverflowError, ValueError):
         raise NumberError(f"{word[:40]} is too large") from None
