@@ -1,0 +1,417 @@
+"""Builder: one Function of MIL ops, typed as it grows.
+
+    m = Builder("ios17")
+    x = m.input("x", TensorType("fp32", (1, 3)))
+    y = m.add(x=m.relu(x=x), y=1.0)
+    function = m.finish([("y", y)])
+
+Any op of the dialect is a method that takes its parameters by keyword. Python numbers, strings and
+lists, and numpy arrays, become `const` ops.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Protocol, TypeAlias, cast
+
+import numpy as np
+
+from coremlc.errors import CompileError, ShapeError
+from coremlc.mil.dialect import DIALECT, OPSETS, infer, opset_of, signature_of
+from coremlc.mil.dialect.args import spell
+from coremlc.mil.dialect.literals import DTYPE_OF, Plain, dtype_for, of_array, of_plain, text
+from coremlc.mil.dialect.opsets import MAX_RANK, ORDER
+from coremlc.mil.dialect.signature import OpDef, Param, Signature
+from coremlc.mil.program import Arg, Array, Block, Function, Literal, Op, Value
+from coremlc.mil.types import StateType, TensorType, ValueType
+
+Given: TypeAlias = "Value | Array | np.generic | Plain | Sequence[Value] | None"
+"""What a parameter may be given; None leaves it out."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_@]*")
+_NOT_NAME = re.compile(r"[^A-Za-z0-9_@]")
+_SMALL_BYTES = 1024
+"""Constants up to this size are compared by their bytes, larger ones by identity."""
+_HIDDEN = Value("", TensorType("bool"))
+"""Stands for a name whose block is closed."""
+
+
+class Emit(Protocol):
+    """An op of one result as a method of the builder."""
+
+    def __call__(self, *, name: str | None = None, **inputs: Given) -> Value: ...
+
+
+class Builder:
+    """Builds one Function for an opset."""
+
+    def __init__(self, opset: str = "ios17") -> None:
+        self.opset = opset_of(opset)
+        self._names: dict[str, Value] = {}
+        self._counts: dict[str, int] = {}
+        self._inputs: list[Value] = []
+        self._root: list[Op] = []
+        self._ops = self._root
+        """Those of the innermost open block."""
+        self._consts: dict[tuple[object, ...], Value] = {}
+        self._plain: dict[tuple[str, str], Value] = {}
+        """Constants by the text of the data they were given as; so that 0.0 is not -0.0, nor 1."""
+        self._constexprs: set[str] = set()
+        self._rows: dict[str, tuple[OpDef, Signature]] = {}
+
+    def input(self, name: str, kind: TensorType | StateType) -> Value:
+        """A new input of the function; its name is kept as it is."""
+        if not _NAME.fullmatch(name) or name in self._names:
+            raise CompileError(
+                f"input name {name!r} is {'taken' if name in self._names else 'not a MIL name'}",
+                fix="use an unused name of letters, digits, _ and @, not starting with a digit",
+            )
+        tensor = kind.tensor if isinstance(kind, StateType) else kind
+        if len(tensor.shape) > MAX_RANK:
+            raise ShapeError(
+                f"input {name} is {spell(kind)}, of rank {len(tensor.shape)}",
+                fix=f"Core ML has tensors of rank 0..{MAX_RANK}",
+            )
+        value = Value(name, kind)
+        self._names[name] = value
+        self._inputs.append(value)
+        return value
+
+    def __getattr__(self, kind: str) -> Emit:
+        if kind not in DIALECT:
+            raise AttributeError(f"MIL has no op {kind!r} that coremlc knows")
+        method = cast("Emit", partial(self._emit_one, kind))
+        self.__dict__[kind] = method
+        return method
+
+    def _emit_one(self, kind: str, *, name: str | None = None, **inputs: Given) -> Value:
+        results = self.emit(kind, inputs, name)
+        assert len(results) == 1, f"{kind} has {len(results)} results: call emit"
+        return results[0]
+
+    def split(self, *, name: str | None = None, **inputs: Given) -> tuple[Value, ...]:
+        """MIL `split`: the parts."""
+        return self.emit("split", inputs, name)
+
+    def topk(self, *, name: str | None = None, **inputs: Given) -> tuple[Value, ...]:
+        """MIL `topk`: values, and indices unless `return_indices` is false."""
+        return self.emit("topk", inputs, name)
+
+    def lstm(self, *, name: str | None = None, **inputs: Given) -> tuple[Value, ...]:
+        """MIL `lstm`: outputs, last h, last c."""
+        return self.emit("lstm", inputs, name)
+
+    def gru(self, *, name: str | None = None, **inputs: Given) -> tuple[Value, ...]:
+        """MIL `gru`: outputs, last h."""
+        return self.emit("gru", inputs, name)
+
+    def rnn(self, *, name: str | None = None, **inputs: Given) -> tuple[Value, ...]:
+        """MIL `rnn`: outputs, last h."""
+        return self.emit("rnn", inputs, name)
+
+    def write_state(self, *, name: str | None = None, **inputs: Given) -> None:
+        """MIL `write_state`: no result."""
+        self.emit("write_state", inputs, name)
+
+    def const(self, given: Array | Plain, dtype: str = "", name: str | None = None) -> Value:
+        """A constant: an array as it is, or plain data as `dtype` (else fp32, int32, bool, string).
+
+        Equal small constants are one op, named as the first of them.
+        """
+        if isinstance(given, np.ndarray | np.generic):
+            literal = of_array(np.asarray(given), dtype)
+        else:
+            literal = of_plain(given, dtype or dtype_for(_ANY, given, {}))
+        return self._const(literal, name)
+
+    def emit(
+        self, kind: str, inputs: Mapping[str, Given], name: str | None = None
+    ) -> tuple[Value, ...]:
+        """Add an op of any kind, with as many results as it has."""
+        definition, signature = self._row(kind)
+        bindings = self._bind(kind, signature, inputs)
+        for param in signature.explicit:
+            if param not in bindings:
+                raise ShapeError(
+                    f"{kind}: {param} is missing, and MIL's default "
+                    f"{signature.params[param].default} changes numbers",
+                    fix=f"give {param}",
+                )
+        return self._add(definition, signature, bindings, name=name)
+
+    def cond(
+        self,
+        *,
+        pred: Given,
+        true: Callable[[], Sequence[Value]],
+        false: Callable[[], Sequence[Value]],
+        name: str | None = None,
+    ) -> tuple[Value, ...]:
+        """MIL `cond`: the results of one of two blocks, which see the values around them."""
+        definition, signature = self._row("cond")
+        bindings = self._bind("cond", signature, {"pred": pred})
+        blocks = (self._block((), "", lambda: true()), self._block((), "", lambda: false()))
+        return self._add(definition, signature, bindings, name=name, blocks=blocks)
+
+    def while_loop(
+        self,
+        *,
+        cond: Callable[..., Value],
+        body: Callable[..., Sequence[Value]],
+        loop_vars: Sequence[Given],
+        name: str | None = None,
+    ) -> tuple[Value, ...]:
+        """MIL `while_loop`: `body(*vars)` while `cond(*vars)`; both get one value per loop_var."""
+        definition, signature = self._row("while_loop")
+        param = signature.params["loop_vars"]
+        start = tuple(self._arg("while_loop", param, given, {}) for given in loop_vars)
+        types = tuple(value.type for value in start)
+        blocks = (
+            self._block(types, "while_cond", lambda *values: (cond(*values),)),
+            self._block(types, "while_body", body),
+        )
+        bindings = {"loop_vars": start}
+        return self._add(definition, signature, bindings, name=name, blocks=blocks)
+
+    def finish(
+        self,
+        outputs: Sequence[tuple[str, Value]],
+        attributes: Mapping[str, Literal] | None = None,
+    ) -> Function:
+        """The function, with its results named as given."""
+        results: list[Value] = []
+        seen = {id(value) for value in self._inputs}
+        for name, value in outputs:
+            self._check_output(name, value, results)
+            is_own = id(value) in seen or self._is_constant(value)
+            result = self.identity(x=value) if is_own else value
+            self._rename(result, name)
+            seen.add(id(result))
+            results.append(result)
+        if not results:
+            raise CompileError("a function without outputs", fix="give one output or more")
+        opset = OPSETS[self.opset]
+        block = Block(tuple(_named(self._root)), tuple(results))
+        return Function(tuple(self._inputs), opset, {opset: block}, dict(attributes or {}))
+
+    def _check_output(self, name: str, value: Value, before: list[Value]) -> None:
+        if not _NAME.fullmatch(name):
+            raise CompileError(
+                f"output name {name!r} is not a MIL name",
+                fix="use letters, digits, _ and @, not starting with a digit",
+            )
+        if any(name == other.name for other in (*self._inputs, *before)):
+            raise CompileError(
+                f"output name {name!r} is an input's or another output's", fix="rename the output"
+            )
+        self._check_visible(value)
+
+    def _rename(self, value: Value, name: str) -> None:
+        other = self._names.get(name)
+        if other is not None and other is not value:
+            self._rename(other, self._unique(name)) if other is not _HIDDEN else None
+        self._names.pop(value.name, None)
+        self._names[name] = value
+        value.name = name
+
+    def _is_constant(self, value: Value) -> bool:
+        return value.literal is not None or value.name in self._constexprs
+
+    def _row(self, kind: str) -> tuple[OpDef, Signature]:
+        row = self._rows.get(kind)
+        if row is None:
+            definition = DIALECT[kind]
+            row = definition, signature_of(definition, self.opset)
+            self._rows[kind] = row
+        return row
+
+    def _bind(
+        self, kind: str, signature: Signature, inputs: Mapping[str, Given]
+    ) -> dict[str, tuple[Arg, ...]]:
+        """Values as they are; data as constants of the dtype that the values ask for."""
+        bindings: dict[str, tuple[Arg, ...]] = {}
+        params = signature.params
+        bound: dict[str, str] | None = None
+        for name, given in inputs.items():
+            if isinstance(given, Value):
+                self._check_visible(given)
+                bindings[name] = (given,)
+                continue
+            if given is None:
+                continue
+            param = params.get(name)
+            if param is None:
+                raise ShapeError(
+                    f"{kind}: no parameter {name} in {self.opset}",
+                    fix=f"it has {', '.join(params)}",
+                )
+            if bound is None and (param.variable or param.is_variadic):
+                bound = _bound_dtypes(params, inputs)
+            items = cast("Sequence[Given]", given) if param.is_variadic else (given,)
+            bindings[name] = tuple(
+                self._arg(kind, param, item, bound or _UNBOUND) for item in items
+            )
+        return bindings
+
+    def _arg(self, kind: str, param: Param, given: Given, bound: Mapping[str, str]) -> Arg:
+        if isinstance(given, Value):
+            self._check_visible(given)
+            return given
+        try:
+            if isinstance(given, np.ndarray | np.generic):
+                literal = _of_array(param, given)
+                return literal if kind in _INLINE else self._const(literal)
+            plain = cast("Plain", given)
+            dtype = dtype_for(param, plain, bound)
+            if kind in _INLINE:
+                return of_plain(plain, dtype)
+            key = dtype, repr(plain)
+            known = self._plain.get(key)
+            if known is None:
+                known = self._plain[key] = self._const(of_plain(plain, dtype))
+            return known
+        except ShapeError as error:
+            raise ShapeError(f"{kind}: {param.name}: {error.what}", fix=error.fix) from None
+
+    def _const(self, literal: Literal, name: str | None = None) -> Value:
+        """The value of a `const` op of the outermost block; equal literals are one."""
+        key = _identity(literal)
+        known = self._consts.get(key)
+        if known is not None:
+            return known
+        value = Value(self._unique(name, "const"), literal.type, literal)
+        self._names[value.name] = value
+        self._consts[key] = value
+        attributes = {"name": text(value.name), "val": literal}
+        self._root.append(Op("const", {}, (value,), attributes))
+        return value
+
+    def _add(
+        self,
+        definition: OpDef,
+        signature: Signature,
+        bindings: Mapping[str, tuple[Arg, ...]],
+        *,
+        name: str | None,
+        blocks: tuple[Block, ...] = (),
+    ) -> tuple[Value, ...]:
+        kind = definition.name
+        types = infer(
+            definition, signature, bindings, self.opset, blocks=blocks, constexprs=self._constexprs
+        )
+        label = self._unique(name, kind)
+        attributes = {"name": text(label)}
+        ops = self._ops
+        if len(types) == 1:
+            results: tuple[Value, ...] = (Value(label, types[0]),)
+        else:
+            results = tuple(
+                Value(self._unique(f"{label}_{i}"), each) for i, each in enumerate(types)
+            )
+        for value in results:
+            self._names[value.name] = value
+        if kind.startswith("constexpr_"):
+            ops = self._root
+            self._constexprs.update(value.name for value in results)
+            if ORDER[signature.since] < ORDER["ios18"]:
+                held = {key: cast("Literal", value[0]) for key, value in bindings.items()}
+                attributes, bindings = {**attributes, **held}, {}
+        ops.append(Op(kind, bindings, results, attributes, blocks))
+        return results
+
+    def _block(
+        self, types: Iterable[ValueType], hint: str, build: Callable[..., Sequence[Value]]
+    ) -> Block:
+        """A nested block; results it does not compute itself pass through `identity`."""
+        inputs = []
+        for kind in types:
+            value = Value(self._unique(None, hint), kind)
+            self._names[value.name] = value
+            inputs.append(value)
+        outside, self._ops = self._ops, []
+        try:
+            given = build(*inputs)
+            made = {id(value) for op in self._ops for value in op.outputs}
+            outputs = []
+            for value in given:
+                result = value if id(value) in made else self.identity(x=value)
+                made.discard(id(result))
+                outputs.append(result)
+            ops = self._ops
+        finally:
+            self._ops = outside
+        for value in (*inputs, *(value for op in ops for value in op.outputs)):
+            self._names[value.name] = _HIDDEN
+        return Block(tuple(ops), tuple(outputs), tuple(inputs))
+
+    def _check_visible(self, value: Value) -> None:
+        if self._names.get(value.name) is not value:
+            raise CompileError(
+                f"%{value.name} is not visible here",
+                fix="use values of this builder, from this block or one around it",
+            )
+
+    def _unique(self, hint: str | None, kind: str = "") -> str:
+        """An unused name: the hint itself, or `<kind>_<n>`."""
+        if hint is not None:
+            stem = _NOT_NAME.sub("_", hint)
+            if not stem or stem[0].isdigit():
+                stem = "_" + stem
+            if stem not in self._names:
+                return stem
+        else:
+            stem = kind
+        count = self._counts.get(stem, 0)
+        while (name := f"{stem}_{count}") in self._names:
+            count += 1
+        self._counts[stem] = count + 1
+        return name
+
+
+_UNBOUND: Mapping[str, str] = {}
+_ANY = Param("value", "", frozenset({"bool", "int32", "fp32", "string"}))
+_INLINE = frozenset(kind for kind in DIALECT if kind.startswith("constexpr_")) | {"reshape_like"}
+"""Ops whose constants stand in the op itself."""
+
+
+def _of_array(param: Param, given: Array | np.generic) -> Literal:
+    only = next(iter(param.dtypes)) if len(param.dtypes) == 1 else ""
+    return of_array(np.asarray(given), only if only == "uint1" else "")
+
+
+def _bound_dtypes(params: Mapping[str, Param], inputs: Mapping[str, Given]) -> dict[str, str]:
+    """The dtypes that typed operands fix for the type variables."""
+    bound: dict[str, str] = {}
+    for name, given in inputs.items():
+        param = params.get(name)
+        if param is None or not param.variable or given is None:
+            continue
+        items = given if param.is_variadic and isinstance(given, Sequence) else (given,)
+        for item in items:
+            if isinstance(item, Value) and isinstance(item.type, TensorType):
+                bound.setdefault(param.variable, item.type.dtype)
+            elif isinstance(item, np.ndarray | np.generic) and item.dtype in DTYPE_OF:
+                bound.setdefault(param.variable, DTYPE_OF[item.dtype])
+    return bound
+
+
+def _identity(literal: Literal) -> tuple[object, ...]:
+    """What equal constants share."""
+    data = literal.data
+    if not isinstance(data, np.ndarray):
+        return literal.type, data
+    if data.nbytes > _SMALL_BYTES:
+        return literal.type, id(data)
+    return literal.type, data.tobytes()
+
+
+def _named(ops: Iterable[Op]) -> Iterable[Op]:
+    """The ops; one whose only result was renamed takes its name."""
+    for op in ops:
+        if len(op.outputs) == 1 and op.attributes["name"].data != op.outputs[0].name:
+            attributes = {**op.attributes, "name": text(op.outputs[0].name)}
+            yield Op(op.kind, op.inputs, op.outputs, attributes, op.blocks)
+        else:
+            yield op
