@@ -1,0 +1,72 @@
+# coremlc. `make run` and `make test` set up all that they need.
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+STAMP := $(VENV)/.installed
+JOBS ?= 2
+GO := $(shell command -v go 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-all fmt lint types golden fixtures proto docs bench bench-compile go current ci clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  %-14s %s\n", $$1, $$2}'
+
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+run: $(STAMP) ## set up, compile the digits network and run it on 100 real images
+	$(BIN)/python examples/digits.py
+
+test: $(STAMP) ## set up, run the fast tests
+	$(BIN)/python -m pytest -n $(JOBS)
+
+test-all: $(STAMP) ## every test, the slow ones and those that need Go too
+	$(BIN)/python -m pytest -n $(JOBS) -m 'not coreml'
+
+fmt: $(STAMP) ## format Python and Go
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(if $(GO),gofmt -w go)
+
+lint: $(STAMP) ## ruff, and the format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP) ## mypy --strict
+	$(BIN)/mypy
+
+golden: $(STAMP) ## write the golden files anew
+	COREMLC_GOLDEN=write $(BIN)/python -m pytest -n $(JOBS) -q
+
+fixtures: $(STAMP) ## make fixtures/ anew (needs Go)
+	cd go && go run ./cmd/fixtures -out ../fixtures
+
+proto: $(STAMP) ## generate coremlc/frontend/*_pb2.py from schemas/
+	PYTHON=$(BIN)/python scripts/proto.sh
+
+docs: $(STAMP) ## generate docs/cli.md and docs/ops.md
+	$(BIN)/python scripts/docs.py
+
+bench: $(STAMP) ## latency of the fixtures
+	$(BIN)/python -m pytest -q -m slow tests/bench
+
+bench-compile: $(STAMP) ## compile time per node, on graphs of 1k, 5k and 20k nodes
+	$(BIN)/python benchmarks/compile_time.py
+
+go: ## gofmt, vet and test the Go module
+	@test -z "$$(gofmt -l go)" || { echo "not formatted:"; gofmt -l go; exit 1; }
+	cd go && go vet ./... && go test ./...
+
+current: $(STAMP) ## check that generated files are current
+	PYTHON=$(BIN)/python scripts/current.sh
+
+ci: lint types current ## lint, types, generated files, tests, Go: what .ci/run runs
+	$(MAKE) test
+	$(if $(GO),$(MAKE) go)
+
+clean: ## remove what make made
+	rm -rf $(VENV) build dist out .mypy_cache .ruff_cache .pytest_cache .hypothesis .stamps *.egg-info
