@@ -46,6 +46,11 @@ class DType:
     def is_complex(self) -> bool:
         return self.kind == "complex"
 
+    @property
+    def mil(self) -> str:
+        """MIL's name, of a dtype that MIL has at run time; else empty."""
+        return _MIL.get(self.name, "")
+
     @cached_property
     def limits(self) -> tuple[int, int]:
         """Smallest and largest value of a bool or an integer dtype."""
@@ -61,6 +66,7 @@ class DType:
         return _TOLERANCES.get(self.name, (0.0, 0.0))
 
 
+_MIL = {"Bool": "bool", "Int32": "int32", "Float16": "fp16", "Float32": "fp32"}
 _TOLERANCES = {
     "Float64": (1e-5, 1e-6),  # computed in float32
     "Float32": (1e-5, 1e-6),

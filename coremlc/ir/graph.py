@@ -63,7 +63,10 @@ class Node:
 
 @dataclass(frozen=True, eq=False)
 class Function:
-    """Parameters, nodes in topological order, results. A body may use values of functions around it."""
+    """Parameters, nodes in topological order, results.
+
+    A body may use values of the functions around it.
+    """
 
     parameters: tuple[Value, ...]
     nodes: tuple[Node, ...]
@@ -161,7 +164,7 @@ def where(node: Node) -> Where:
 def transform(
     function: Function, rule: Callable[[Builder, Node, tuple[Value, ...]], object]
 ) -> Function:
-    """Rebuild `function`; `rule(g, node, operands)` returns replacement results, or None to keep it.
+    """Rebuild `function` by `rule(g, node, operands)`: new results, or None to keep the node.
 
     Nodes whose operands did not change and that the rule keeps are shared. Bodies are not entered:
     a rule that cares calls `transform` on them itself.

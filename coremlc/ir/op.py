@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
     from coremlc.ir.graph import Function
+    from coremlc.ir.types import TensorType
 
 Array = npt.NDArray[Any]
 """A numpy array of a dtype that the op's contract names."""
@@ -43,6 +43,11 @@ class Op:
     lower: Any = None
     decompose: Any = None
     range: Any = None
+
+    def range_of(self, types: tuple[TensorType, ...], *ranges: Range) -> Range:
+        """`range`, for ops whose interval depends on the operands' dims too."""
+        result: Range = self.range(*ranges)
+        return result
 
     @property
     def bodies(self) -> tuple[Function, ...]:

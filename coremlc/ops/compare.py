@@ -1,7 +1,7 @@
 """Comparisons, plain and in total order.
 
-Plain: IEEE 754, NaN is unequal to all. Total order: -inf < .. < -0 < +0 < .. < inf < NaN. MIL cannot
-see the sign of a NaN: every NaN counts as +NaN, and all NaNs as equal.
+Plain: IEEE 754, NaN is unequal to all. Total order: -inf < .. < -0 < +0 < .. < inf < NaN. MIL
+cannot see the sign of a NaN: every NaN counts as +NaN, and all NaNs as equal.
 MIL compares no bools: false < true is spelled with logic.
 """
 
@@ -117,4 +117,6 @@ NotEqual, NotEqualTotalOrder = _pair("NotEqual", "not_equal", np.not_equal)
 LessThan, LessThanTotalOrder = _pair("LessThan", "less", np.less)
 LessOrEqual, LessOrEqualTotalOrder = _pair("LessOrEqual", "less_equal", np.less_equal)
 GreaterThan, GreaterThanTotalOrder = _pair("GreaterThan", "greater", np.greater)
-GreaterOrEqual, GreaterOrEqualTotalOrder = _pair("GreaterOrEqual", "greater_equal", np.greater_equal)
+GreaterOrEqual, GreaterOrEqualTotalOrder = _pair(
+    "GreaterOrEqual", "greater_equal", np.greater_equal
+)

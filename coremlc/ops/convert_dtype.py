@@ -12,7 +12,6 @@ from coremlc.ir.op import Array, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
-from coremlc.mil.types import mil_dtype
 from coremlc.ops.elementwise import is_float
 
 INT32_MAX = 2**31 - 1
@@ -49,8 +48,8 @@ class ConvertDType(Op):
     """`(x: T[..]) -> U[..]`, any dtypes T and U but complex to real.
 
     C1 complex becomes complex only (GoMLX takes the real part explicitly).
-    To bool: != 0. Float to integer: truncates, saturates, NaN is 0 (XLA). Integers wrap. To a float:
-    to nearest even. Source: GoMLX `ConvertDType`; StableHLO `convert`.
+    To bool: != 0. Float to integer: truncates, saturates, NaN is 0 (XLA). Integers wrap. To a
+    float: to nearest even. Source: GoMLX `ConvertDType`; StableHLO `convert`.
     MIL `cast`; to bool `not_equal`; float to integer guarded, since MIL leaves the edges open.
     """
 
@@ -69,7 +68,7 @@ class ConvertDType(Op):
         return (int(x[0] != 0 and x[1] != 0 and x[0] * x[1] > 0), 1) if self.dtype is BOOL else x
 
     def lower(self, m: Builder, x: Value) -> Value:
-        target = mil_dtype(self.dtype.numpy)
+        target = self.dtype.mil
         if x.tensor.dtype == target:
             return x
         if target == "bool":
@@ -84,5 +83,3 @@ class ConvertDType(Op):
         inside = m.minimum(x=m.maximum(x=number, y=-(2.0**31)), y=BELOW_2_31)
         value = m.cast(x=inside, dtype="int32")
         return m.select(cond=m.greater(x=wide, y=BELOW_2_31), a=INT32_MAX, b=value)
-
-

@@ -11,6 +11,7 @@ from coremlc.errors import ShapeError
 from coremlc.ir.op import Array, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
+from coremlc.mil.dialect.opsets import ORDER
 from coremlc.mil.program import Value
 from coremlc.ops.elementwise import is_bool
 from coremlc.ops.shape import reshape
@@ -51,7 +52,8 @@ class DynamicSlice(Op):
     """`(operand: T[..], start_indices: I[]..) -> T[slice_dims]`.
 
     C1 slice_dims fit. C2 start_indices are integer scalars, one per axis (or one vector).
-    Each start is clamped to [0, dim - slice_dim]. Source: GoMLX `DynamicSlice`. MIL `slice_by_size`.
+    Each start is clamped to [0, dim - slice_dim].
+    Source: GoMLX `DynamicSlice`. MIL `slice_by_size`.
     """
 
     native = True
@@ -113,7 +115,7 @@ class DynamicUpdateSlice(Op):
         if shape == window:
             return update
         begin = clamped_vector(m, start_indices, shape, window)
-        if m.has("slice_update"):
+        if ORDER[m.opset] >= ORDER["ios18"]:
             end = m.add(x=begin, y=np.array(window, np.int32))
             return m.slice_update(x=operand, update=update, begin=begin, end=end)
         if is_bool(operand):
@@ -142,8 +144,9 @@ def _scatter_rows(
     base = m.reduce_sum(x=m.mul(x=head, y=np.array(strides, np.int32)), axes=[0], keep_dims=True)
     indices = m.add(x=base, y=np.ravel(np.asarray(grid)).astype(np.int32))
     count = math.prod(shape[:split])
-    data, rows = reshape(m, operand, (count, row)), reshape(m, update, (math.prod(window[:split]), row))
+    data, rows = (
+        reshape(m, operand, (count, row)),
+        reshape(m, update, (math.prod(window[:split]), row)),
+    )
     written = m.scatter(data=data, indices=indices, updates=rows, axis=0, mode="update")
     return reshape(m, written, shape)
-
-

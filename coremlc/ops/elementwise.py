@@ -104,7 +104,7 @@ def row(
         "lower": lambda self, m, *xs: lower(m, *xs),
         "range": None if interval is None else (lambda self, *ranges: interval(*ranges)),
     }
-    cls = dataclass(frozen=True)(type(name, (Elementwise,), body))
+    cls: type[Elementwise] = dataclass(frozen=True)(type(name, (Elementwise,), body))
     return register(cls)
 
 

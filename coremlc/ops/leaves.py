@@ -82,7 +82,7 @@ class Identity(Op):
 @register
 @dataclass(frozen=True)
 class OptimizationBarrier(Op):
-    """`(operands: T[..]..) -> T[..]..`: the operands themselves. Vanishes: it only holds back XLA."""
+    """`(operands: T[..]..) -> T[..]..`: the operands. Vanishes: it only holds back XLA."""
 
     native = True
 
@@ -99,7 +99,7 @@ class OptimizationBarrier(Op):
 @register
 @dataclass(frozen=True)
 class SchedulingBarrier(Op):
-    """`(operand: T[..], dependencies..) -> T[..]`: the operand. Vanishes: order has no effect here."""
+    """`(operand: T[..], dependencies..) -> T[..]`: the operand. Vanishes: order has no effect."""
 
     native = True
 

@@ -27,9 +27,7 @@ class Where(Op):
 
     native = True
 
-    def infer(
-        self, condition: TensorType, on_true: TensorType, on_false: TensorType
-    ) -> TensorType:
+    def infer(self, condition: TensorType, on_true: TensorType, on_false: TensorType) -> TensorType:
         if condition.dtype is not BOOL:  # C1
             raise ShapeError(f"condition is {condition}", fix="make it a bool tensor")
         if on_true.dtype is not on_false.dtype:  # C2
@@ -71,4 +69,3 @@ Clamp = row(
         min(max(low[1], x[1]), high[1]),
     ),
 )
-

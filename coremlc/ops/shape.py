@@ -1,4 +1,4 @@
-"""Reshape, Transpose, BroadcastInDim, Reverse, Concatenate, Slice: data movement with fixed places."""
+"""Reshape, Transpose, BroadcastInDim, Reverse, Concatenate, Slice: movement to fixed places."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def check_axes(what: str, axes: tuple[int, ...], t: TensorType) -> None:
 
 
 def reshape(m: Builder, x: Value, shape: tuple[int, ...]) -> Value:
-    """MIL of a reshape. Rank 0 is spelled with `squeeze` and `expand_dims`, as MIL's front ends do."""
+    """MIL of a reshape; rank 0 is spelled with `squeeze` and `expand_dims`."""
     if x.tensor.shape == shape:
         return x
     if not shape:
@@ -140,8 +140,7 @@ class BroadcastInDim(Op):
         x = Transpose(order).lower(m, x)
         x = reshape(m, x, dims)
         reps = [
-            out // dim if dim else 1
-            for out, dim in zip(self.output_shape.shape, dims, strict=True)
+            out // dim if dim else 1 for out, dim in zip(self.output_shape.shape, dims, strict=True)
         ]
         return x if set(reps) <= {1} else m.tile(x=x, reps=np.array(reps, dtype=np.int32))
 
@@ -232,7 +231,9 @@ class Slice(Op):
                     f"axis {axis} of {x}: start {start}, limit {limit}, stride {stride}",
                     fix=f"use 0 <= start <= limit <= {dim} and stride >= 1",
                 )
-        return x.with_shape(tuple([-((start - limit) // stride) for _, start, limit, stride in rows]))
+        return x.with_shape(
+            tuple([-((start - limit) // stride) for _, start, limit, stride in rows])
+        )
 
     def evaluate(self, x: Array) -> Array:
         rows = zip(self.starts, self.limits, self.strides, strict=True)
@@ -249,4 +250,3 @@ class Slice(Op):
         if contiguous:
             return m.slice_by_index(x=x, begin=begin, end=end)
         return m.slice_by_index(x=x, begin=begin, end=end, stride=np.array(self.strides, np.int32))
-

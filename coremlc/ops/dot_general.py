@@ -1,0 +1,157 @@
+"""DotGeneral: sums of products over any axes; and MIL's `matmul`, to which it comes down."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from coremlc.dtypes import REAL, DType
+from coremlc.errors import ShapeError
+from coremlc.ir.graph import Builder as Graph
+from coremlc.ir.graph import Value as Node
+from coremlc.ir.op import Array, Op, Range, register
+from coremlc.ir.types import TensorType
+from coremlc.mil.builder import Builder
+from coremlc.mil.program import Value
+from coremlc.ops.convert_dtype import ConvertDType
+from coremlc.ops.elementwise import check_dtype, check_equal_dtypes
+from coremlc.ops.shape import Reshape, Transpose, check_axes
+
+Axes = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class DotGeneralConfig:
+    """Dtype of products and sums, and of the result."""
+
+    accumulator_dtype: DType
+    output_dtype: DType
+
+
+def rest(rank: int, *taken: Axes) -> Axes:
+    """Axes that are in none of `taken`."""
+    used = {axis for axes in taken for axis in axes}
+    return tuple(axis for axis in range(rank) if axis not in used)
+
+
+@register
+@dataclass(frozen=True)
+class DotGeneral(Op):
+    """`(lhs: N[..], rhs: N[..]) -> N[batch.., lhs rest.., rhs rest..]`.
+
+    C1 axes are unique axes of their side. C2 paired dims are equal. C3 equal dtypes, real.
+    Sums run in config.accumulator_dtype; integers wrap. Source: GoMLX `DotGeneral`; StableHLO
+    `dot_general`. Decomposes to Transpose, Reshape and MIL `matmul`.
+    """
+
+    lhs_contracting_axes: Axes
+    lhs_batch_axes: Axes
+    rhs_contracting_axes: Axes
+    rhs_batch_axes: Axes
+    config: DotGeneralConfig
+
+    def infer(self, lhs: TensorType, rhs: TensorType) -> TensorType:
+        check_dtype(self.kind, lhs, REAL)  # C3
+        check_equal_dtypes(self.kind, lhs, rhs)
+        check_axes("axes", self.lhs_batch_axes + self.lhs_contracting_axes, lhs)  # C1
+        check_axes("axes", self.rhs_batch_axes + self.rhs_contracting_axes, rhs)
+        for name in ("batch", "contracting"):
+            left, right = getattr(self, f"lhs_{name}_axes"), getattr(self, f"rhs_{name}_axes")
+            if [lhs.shape[a] for a in left] != [rhs.shape[a] for a in right]:  # C2
+                raise ShapeError(
+                    f"{name} axes {left} of {lhs} and {right} of {rhs}",
+                    fix="pair axes of equal dim",
+                )
+        batch = tuple(lhs.shape[a] for a in self.lhs_batch_axes)
+        free = tuple(lhs.shape[a] for a in self._lhs_rest(lhs.rank))
+        free += tuple(rhs.shape[a] for a in self._rhs_rest(rhs.rank))
+        return TensorType(self.config.output_dtype, batch + free)
+
+    def _lhs_rest(self, rank: int) -> Axes:
+        return rest(rank, self.lhs_batch_axes, self.lhs_contracting_axes)
+
+    def _rhs_rest(self, rank: int) -> Axes:
+        return rest(rank, self.rhs_batch_axes, self.rhs_contracting_axes)
+
+    def evaluate(self, lhs: Array, rhs: Array) -> Array:
+        labels = iter(range(lhs.ndim + rhs.ndim))
+        left = [next(labels) for _ in range(lhs.ndim)]
+        right = [next(labels) for _ in range(rhs.ndim)]
+        for a, b in zip(
+            self.lhs_batch_axes + self.lhs_contracting_axes,
+            self.rhs_batch_axes + self.rhs_contracting_axes,
+            strict=True,
+        ):
+            right[b] = left[a]
+        out = [left[a] for a in self.lhs_batch_axes + self._lhs_rest(lhs.ndim)]
+        out += [right[a] for a in self._rhs_rest(rhs.ndim)]
+        wide = self.config.accumulator_dtype.numpy if lhs.dtype.kind in "iu" else lhs.dtype
+        return np.asarray(np.einsum(lhs.astype(wide), left, rhs.astype(wide), right, out))
+
+    def range_of(self, types: tuple[TensorType, ...], *ranges: Range) -> Range:
+        lhs, rhs = ranges
+        products = [a * b for a in lhs for b in rhs]
+        count = math.prod(types[0].shape[a] for a in self.lhs_contracting_axes)
+        return min(products) * count, max(products) * count
+
+    def decompose(self, g: Graph, lhs: Node, rhs: Node) -> Node:
+        out = self.infer(lhs.type, rhs.type)
+        if lhs.type.dtype is not self.config.accumulator_dtype:
+            convert = ConvertDType(self.config.accumulator_dtype)
+            lhs, rhs = g.add(convert, lhs), g.add(convert, rhs)
+        lhs_rest, rhs_rest = self._lhs_rest(lhs.type.rank), self._rhs_rest(rhs.type.rank)
+        batch = tuple(lhs.type.shape[a] for a in self.lhs_batch_axes)
+        rows = math.prod(lhs.type.shape[a] for a in lhs_rest)
+        inner = math.prod(lhs.type.shape[a] for a in self.lhs_contracting_axes)
+        columns = math.prod(rhs.type.shape[a] for a in rhs_rest)
+        if len(batch) > 3:
+            batch = (math.prod(batch),)
+        left = _arranged(
+            g,
+            lhs,
+            self.lhs_batch_axes + lhs_rest + self.lhs_contracting_axes,
+            (*batch, rows, inner),
+        )
+        right = _arranged(
+            g,
+            rhs,
+            self.rhs_batch_axes + self.rhs_contracting_axes + rhs_rest,
+            (*batch, inner, columns),
+        )
+        result = g.add(Reshape(out.shape), g.add(matmul(), left, right))
+        if result.type.dtype is out.dtype:
+            return result
+        return g.add(ConvertDType(out.dtype), result)
+
+
+def _arranged(g: Graph, x: Node, order: Axes, shape: tuple[int, ...]) -> Node:
+    if order != tuple(range(x.type.rank)):
+        x = g.add(Transpose(order), x)
+    return x if x.type.shape == shape else g.add(Reshape(shape), x)
+
+
+@register
+@dataclass(frozen=True)
+class matmul(Op):  # noqa: N801  (MIL's name)
+    """`(x: N[batch.., m, k], y: N[batch.., k, n]) -> N[batch.., m, n]`: MIL `matmul`."""
+
+    gomlx = False
+    transpose_x: bool = False
+    transpose_y: bool = False
+
+    def infer(self, x: TensorType, y: TensorType) -> TensorType:
+        m, k = x.shape[-2:][:: -1 if self.transpose_x else 1]
+        k2, n = y.shape[-2:][:: -1 if self.transpose_y else 1]
+        if k != k2 or x.shape[:-2] != y.shape[:-2] or x.dtype is not y.dtype:
+            raise ShapeError(f"matmul of {x} and {y}", fix="make batch and inner dims equal")
+        return x.with_shape((*x.shape[:-2], m, n))
+
+    def evaluate(self, x: Array, y: Array) -> Array:
+        x = x.swapaxes(-1, -2) if self.transpose_x else x
+        y = y.swapaxes(-1, -2) if self.transpose_y else y
+        return np.asarray(np.matmul(x, y))
+
+    def lower(self, m: Builder, x: Value, y: Value) -> Value:
+        return m.matmul(x=x, y=y, transpose_x=self.transpose_x, transpose_y=self.transpose_y)

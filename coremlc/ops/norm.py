@@ -1,0 +1,173 @@
+"""Normalizations: BatchNormForInference, FusedLayerNorm, FusedSoftmax."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from coremlc.dtypes import FLOAT
+from coremlc.errors import ShapeError
+from coremlc.ir.graph import Builder as Graph
+from coremlc.ir.graph import Value as Node
+from coremlc.ir.op import Array, Op, register
+from coremlc.ir.types import TensorType
+from coremlc.mil.builder import Builder
+from coremlc.mil.program import Value
+from coremlc.ops.binary import Add, Div, Mul, Sub
+from coremlc.ops.elementwise import check_dtype, check_equal_dtypes
+from coremlc.ops.leaves import constant
+from coremlc.ops.shape import BroadcastInDim, Transpose, check_axes
+from coremlc.ops.unary import Sqrt
+
+Axes = tuple[int, ...]
+
+
+@register
+@dataclass(frozen=True)
+class BatchNormForInference(Op):
+    """`(operand: F[..], scale, offset, mean, variance: F[c]) -> F[..]`.
+
+    (operand - mean) * scale / sqrt(variance + epsilon) + offset along feature_axis.
+    C1 0 <= feature_axis < rank. C2 the others are [dim of feature_axis]. C3 equal float dtypes.
+    Source: GoMLX `BatchNormForInference`; StableHLO `batch_norm_inference`. Decomposes to
+    arithmetic, of which the part without operand folds.
+    """
+
+    epsilon: float
+    feature_axis: int
+
+    def infer(self, operand: TensorType, *vectors: TensorType) -> TensorType:
+        check_dtype(self.kind, operand, FLOAT)  # C3
+        check_equal_dtypes(self.kind, operand, *vectors)
+        check_axes("feature_axis", (self.feature_axis,), operand)  # C1
+        if any(v.shape != (operand.shape[self.feature_axis],) for v in vectors):  # C2
+            raise ShapeError(
+                f"{', '.join(map(str, vectors))} for axis {self.feature_axis} of {operand}",
+                fix=f"give vectors of {operand.shape[self.feature_axis]}",
+            )
+        return operand
+
+    def evaluate(
+        self, operand: Array, scale: Array, offset: Array, mean: Array, variance: Array
+    ) -> Array:
+        shape = [-1 if i == self.feature_axis else 1 for i in range(operand.ndim)]
+        s, o, m, v = (x.reshape(shape) for x in (scale, offset, mean, variance))
+        result: Array = (operand - m) * s / np.sqrt(v + self.epsilon) + o
+        return result
+
+    def decompose(
+        self, g: Graph, operand: Node, scale: Node, offset: Node, mean: Node, variance: Node
+    ) -> Node:
+        def along(vector: Node) -> Node:
+            return g.add(BroadcastInDim(operand.type, (self.feature_axis,)), vector)
+
+        epsilon = g.add(constant(operand.type.dtype, self.epsilon))
+        deviation = g.add(Sqrt(), g.add(Add(), variance, epsilon))
+        factor = g.add(Div(), scale, deviation)
+        centered = g.add(Sub(), operand, along(mean))
+        return g.add(Add(), g.add(Mul(), centered, along(factor)), along(offset))
+
+
+@register
+@dataclass(frozen=True)
+class FusedLayerNorm(Op):
+    """`(x: F[..], gamma?: F[axes], beta?: F[axes]) -> F[..]`.
+
+    (x - mean) / sqrt(variance + epsilon) * gamma + beta; mean and biased variance over axes.
+    C1 axes unique, increasing, at least one. C2 gamma and beta have the dims of axes.
+    C3 equal float dtypes.
+    Source: GoMLX `FusedLayerNorm`. Decomposes to MIL `layer_norm` of the last axes.
+    """
+
+    axes: Axes
+    epsilon: float
+    gamma: bool = True
+    """Which of the optional operands are there."""
+    beta: bool = True
+
+    def infer(self, x: TensorType, *affine: TensorType) -> TensorType:
+        check_dtype(self.kind, x, FLOAT)  # C3
+        check_equal_dtypes(self.kind, x, *affine)
+        check_axes("axes", self.axes, x)  # C1
+        dims = tuple(x.shape[a] for a in self.axes)
+        if list(self.axes) != sorted(self.axes) or not self.axes:
+            raise ShapeError(f"axes {self.axes} of {x}", fix="give them in increasing order")
+        if len(affine) != self.gamma + self.beta or any(t.shape != dims for t in affine):  # C2
+            raise ShapeError(
+                f"gamma and beta {', '.join(map(str, affine))} for axes {self.axes} of {x}",
+                fix=f"give them dims {list(dims)}",
+            )
+        return x
+
+    def evaluate(self, x: Array, *affine: Array) -> Array:
+        mean = x.mean(self.axes, keepdims=True)
+        variance = ((x - mean) ** 2).mean(self.axes, keepdims=True)
+        result: Array = (x - mean) / np.sqrt(variance + self.epsilon)
+        shape = [d if i in self.axes else 1 for i, d in enumerate(x.shape)]
+        operands = iter(affine)
+        if self.gamma:
+            result = result * next(operands).reshape(shape)
+        return result + next(operands).reshape(shape) if self.beta else result
+
+    def decompose(self, g: Graph, x: Node, *affine: Node) -> Node:
+        rank = x.type.rank
+        kept = tuple(a for a in range(rank) if a not in self.axes)
+        order = kept + self.axes
+        moved = x if order == tuple(range(rank)) else g.add(Transpose(order), x)
+        result = g.add(layer_norm(len(self.axes), self.epsilon), moved)
+        if moved is not x:
+            result = g.add(Transpose(tuple(order.index(a) for a in range(rank))), result)
+        operands = iter(affine)
+        if self.gamma:
+            gamma = g.add(BroadcastInDim(x.type, self.axes), next(operands))
+            result = g.add(Mul(), result, gamma)
+        if self.beta:
+            beta = g.add(BroadcastInDim(x.type, self.axes), next(operands))
+            result = g.add(Add(), result, beta)
+        return result
+
+
+@register
+@dataclass(frozen=True)
+class layer_norm(Op):  # noqa: N801  (MIL's name)
+    """`(x: F[..]) -> F[..]`: MIL `layer_norm` over the last `count` axes, no gamma, no beta."""
+
+    gomlx = False
+    count: int
+    epsilon: float
+
+    def infer(self, x: TensorType) -> TensorType:
+        return x
+
+    def evaluate(self, x: Array) -> Array:
+        axes = tuple(range(x.ndim - self.count, x.ndim))
+        return FusedLayerNorm(axes, self.epsilon, False, False).evaluate(x)
+
+    def lower(self, m: Builder, x: Value) -> Value:
+        rank = len(x.tensor.shape)
+        return m.layer_norm(x=x, axes=list(range(rank - self.count, rank)), epsilon=self.epsilon)
+
+
+@register
+@dataclass(frozen=True)
+class FusedSoftmax(Op):
+    """`(x: F[..]) -> F[..]`: exp(x - max) / sum of it along `axis`; a row of all -inf gives NaN.
+
+    C1 0 <= axis < rank. Source: GoMLX `FusedSoftmax`. MIL `softmax`.
+    """
+
+    axis: int
+
+    def infer(self, x: TensorType) -> TensorType:
+        check_dtype(self.kind, x, FLOAT)
+        check_axes("axis", (self.axis,), x)  # C1
+        return x
+
+    def evaluate(self, x: Array) -> Array:
+        p = np.exp(x - x.max(self.axis, keepdims=True))
+        result: Array = p / p.sum(self.axis, keepdims=True)
+        return result
+
+    def lower(self, m: Builder, x: Value) -> Value:
+        return m.softmax(x=x, axis=self.axis)

@@ -1,0 +1,68 @@
+"""GoMLX ops without a form here yet: each with the reason that its user is told.
+
+A graph that holds one is read whole, so that all its refusals are listed at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from coremlc.ir.op import Op, register
+from coremlc.ir.types import TensorType
+
+_BITS = "MIL has no bit operations; their exact emulation is not built yet"
+_COMPLEX = "complex numbers are not lowered yet"
+_CONTROL = "control flow is not lowered yet"
+_TRAINING = "it belongs to training; only inference is compiled yet"
+_QUANTIZED = "quantized weights are not lowered yet"
+_REPLICAS = "it joins several replicas; a bundle runs on one device"
+
+REFUSED = {
+    "AllReduce": _REPLICAS,
+    "BatchNormForTraining": _TRAINING,
+    "BatchNormGradient": _TRAINING,
+    "Bitcast": _BITS,
+    "BitCount": _BITS,
+    "BitwiseAnd": _BITS,
+    "BitwiseNot": _BITS,
+    "BitwiseOr": _BITS,
+    "BitwiseXor": _BITS,
+    "Clz": _BITS,
+    "Complex": _COMPLEX,
+    "Conj": _COMPLEX,
+    "DynamicReshape": "its dims are known at run time only, and bundles have static shapes",
+    "FFT": _COMPLEX,
+    "FusedAttentionQKVProjection": "it is not lowered yet; build with GOMLX_FUSION=false",
+    "FusedQuantizedDense": _QUANTIZED,
+    "FusedScaledDotProductAttention": "it is not lowered yet; build with GOMLX_FUSION=false",
+    "FusedScaledDotProductAttentionVJP": _TRAINING,
+    "If": _CONTROL,
+    "Imag": _COMPLEX,
+    "QuantizedEmbeddingLookup": _QUANTIZED,
+    "Real": _COMPLEX,
+    "ReduceBitwiseAnd": _BITS,
+    "ReduceBitwiseOr": _BITS,
+    "ReduceBitwiseXor": _BITS,
+    "RNGBitGenerator": "it needs 64-bit integer state, which MIL lacks; draw outside the graph",
+    "SelectAndScatterMax": _TRAINING,
+    "SelectAndScatterMin": _TRAINING,
+    "ShiftLeft": _BITS,
+    "ShiftRightArithmetic": _BITS,
+    "ShiftRightLogical": _BITS,
+    "Sort": _CONTROL,
+    "While": _CONTROL,
+}
+
+
+@register
+@dataclass(frozen=True)
+class Unsupported(Op):
+    """A node of an op in REFUSED: only its name and the types that the file states."""
+
+    gomlx = False
+    refused = "the op has no lowering"
+    op: str
+    types: tuple[TensorType, ...]
+
+    def infer(self, *operands: TensorType) -> tuple[TensorType, ...]:
+        return self.types
