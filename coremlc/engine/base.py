@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+import typing
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,16 +25,16 @@ from coremlc.errors import (
     Where,
 )
 from coremlc.mil.arrays import STORAGE
-from coremlc.mil.program import BlobRef, Function, Op, Program, Value
+from coremlc.mil.program import BlobRef, Function, Literal, Op, Program, Value
 from coremlc.mil.types import TensorType
 
 if TYPE_CHECKING:
     from coremlc.bundle import Bundle
 
 Array: TypeAlias = "npt.NDArray[Any]"
-Resolver: TypeAlias = Callable[[BlobRef], Array]
-EngineName = Literal["auto", "coreml", "onnxruntime", "reference"]
-ComputeUnits = Literal["all", "cpu-only", "cpu-and-gpu", "cpu-and-ne"]
+Resolver: TypeAlias = Callable[[Literal], Array]
+EngineName = typing.Literal["auto", "coreml", "onnxruntime", "reference"]
+ComputeUnits = typing.Literal["all", "cpu-only", "cpu-and-gpu", "cpu-and-ne"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Model:
     function: Function
     array: Resolver
     root: Path | None = None
-    """The bundle's directory, if the program came from one: blobs lie under it."""
+    """What `@model_path` stands for, if the program came from a bundle: blobs lie under it."""
 
     @property
     def inputs(self) -> dict[str, TensorType]:
@@ -214,10 +215,9 @@ def pick_function(program: Program, name: str | None) -> Function:
     return found
 
 
-def _no_blobs(ref: BlobRef) -> Array:
-    raise UsageError(
-        f"a constant lies in {ref.path}, but no resolver was given", fix="pass array=..."
-    )
+def _no_blobs(literal: Literal) -> Array:
+    path = literal.data.path if isinstance(literal.data, BlobRef) else "?"
+    raise UsageError(f"a constant lies in {path}, but no resolver was given", fix="pass array=...")
 
 
 def load_program(
@@ -254,7 +254,7 @@ def load(
     from coremlc.bundle import read_bundle
 
     content = read_bundle(bundle) if isinstance(bundle, Path) else bundle
-    model = Model(pick_function(content.program, function), content.array, content.root)
+    model = Model(pick_function(content.program, function), content.array, content.weights_root)
     return _start(model, engine, options)
 
 
@@ -272,9 +272,7 @@ def _start(model: Model, engine: EngineName, options: Options) -> Executable:
         from coremlc.engine.ort.executable import OrtExecutable
 
         return _timed(lambda: OrtExecutable(model, options, used))
-    raise UsageError(
-        f"engine {engine!r} can't load this", fix="use 'onnxruntime' or 'reference'"
-    )
+    raise UsageError(f"engine {engine!r} can't load this", fix="use 'onnxruntime' or 'reference'")
 
 
 def _timed(make: Callable[[], Executable]) -> Executable:

@@ -15,11 +15,11 @@ def literal_of(arg: Arg) -> Literal | None:
     return arg.literal if isinstance(arg, Value) else arg
 
 
-def plain(literal: Literal, array: Callable[[BlobRef], Any]) -> Any:
+def plain(literal: Literal, array: Callable[[Literal], Any]) -> Any:
     """An array, a string, or a list of them."""
     data = literal.data
     if isinstance(data, BlobRef):
-        return array(data)
+        return array(literal)
     if isinstance(data, str):
         return data
     if isinstance(data, tuple):

@@ -1,5 +1,6 @@
 """Recipes that trade channels, batches and pixels, and overlapping windows."""
 
+# ruff: noqa: D103 - a recipe is named after its MIL op, which the dialect describes
 from __future__ import annotations
 
 from collections.abc import Sequence

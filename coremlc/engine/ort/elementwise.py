@@ -1,5 +1,6 @@
 """Elementwise recipes: arithmetic, comparison, logic, cast, select."""
 
+# ruff: noqa: D103 - a recipe is named after its MIL op, which the dialect describes
 from __future__ import annotations
 
 import numpy as np
@@ -140,7 +141,7 @@ def _int_division(g: Emitter, x: T, y: T, *, floor: bool) -> tuple[str, str]:
 
 
 def _guarded_quotient(g: Emitter, x: T, y: T, quotient: str) -> str:
-    """x / -1 is -x (wrapping), x / 0 is -1."""
+    """X / -1 is -x (wrapping), x / 0 is -1."""
     if _is_plain_divisor(y):
         return quotient
     minus = _one(g, y, -1)
@@ -235,7 +236,7 @@ def _is_large(cond: T, a: T, b: T) -> bool:
 
 
 def _select_bits(g: Emitter, cond: T, a: T, b: T) -> str:
-    """b + c * (a - b) on the bits, which wraps and so is exact, NaN included."""
+    """B + c * (a - b) on the bits, which wraps and so is exact, NaN included."""
     code = 6
     first = g.node("BitCast", a, to=code) if a.dtype == "fp32" else g.use(a)
     second = g.node("BitCast", b, to=code) if b.dtype == "fp32" else g.use(b)

@@ -13,7 +13,7 @@ import onnxruntime as ort
 from coremlc.engine.base import Executable, Model, Options, Used, zero_state
 from coremlc.engine.ort.emitter import Emitter
 from coremlc.engine.ort.tensor import Array
-from coremlc.engine.ort.translate import Translator, state_names
+from coremlc.engine.ort.translate import Translator, output_name, state_names
 from coremlc.errors import InputError, MachineError
 from coremlc.mil.arrays import STORAGE
 from coremlc.mil.types import TensorType
@@ -33,7 +33,7 @@ class OrtExecutable(Executable):
         self.used = used
         self.threads = _threads(translation.emitter, options)
         self._session = _session(translation.emitter, model, options, self.threads)
-        self._names = list(self.outputs)
+        self._names = [output_name(name) for name in self.outputs]
         self._zeros = {n: zero_state(v) for n, v in translation.states.items()}
         self._lock = threading.Lock()
         self._local = threading.local()
@@ -62,7 +62,7 @@ class OrtExecutable(Executable):
             values = self._live().run(self._names, feed)
         except _ORT_ERRORS as error:
             raise _explained(error) from error
-        return dict(zip(self._names, values, strict=True))
+        return dict(zip(self.outputs, values, strict=True))
 
     def _live(self) -> Any:
         if self._session is None:
@@ -82,7 +82,7 @@ class OrtExecutable(Executable):
             values = self._live().run([*self._names, *outs], {**feed, **self._states})
             count = len(self._names)
             self._states = dict(zip(self._states, values[count:], strict=True))
-        return dict(zip(self._names, values[:count], strict=True))
+        return dict(zip(self.outputs, values[:count], strict=True))
 
 
 class _Bound:
@@ -101,7 +101,7 @@ class _Bound:
             binding.bind_ortvalue_input(name, self._values[-1])
         for name, array in self._outputs.items():
             self._values.append(ort.OrtValue.ortvalue_from_numpy(array))
-            binding.bind_ortvalue_output(name, self._values[-1])
+            binding.bind_ortvalue_output(output_name(name), self._values[-1])
         self._binding = binding
         self._io = binding._iobinding
 
@@ -143,24 +143,21 @@ def _session(emitter: Emitter, model: Model, options: Options, threads: int) -> 
         settings.add_session_config_entry(
             "session.model_external_initializers_file_folder_path", str(model.root)
         )
-    held = []
-    for name, array in emitter.held.items():
-        held.append(ort.OrtValue.ortvalue_from_numpy(array))
-        settings.add_initializer(name, held[-1])
-    session = None
+    if emitter.held:
+        values = [ort.OrtValue.ortvalue_from_numpy(array) for array in emitter.held.values()]
+        settings.add_external_initializers(list(emitter.held), values)
     try:
-        session = ort.InferenceSession(
+        return ort.InferenceSession(
             emitter.model.SerializeToString(), settings, providers=["CPUExecutionProvider"]
         )
     except MemoryError as error:
         raise MachineError(
             "not enough memory to load the model", fix="use a machine with more memory"
         ) from error
-    session.held = (held, emitter.held)
-    return session
 
 
 _ORT_ERRORS = (
+    RuntimeError,  # what bound runs raise
     ort.capi.onnxruntime_pybind11_state.InvalidArgument,
     ort.capi.onnxruntime_pybind11_state.Fail,
     ort.capi.onnxruntime_pybind11_state.RuntimeException,

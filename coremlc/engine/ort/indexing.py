@@ -1,5 +1,6 @@
 """Gather and scatter recipes. A scatter whose indices may repeat makes the session one-threaded."""
 
+# ruff: noqa: D103 - a recipe is named after its MIL op, which the dialect describes
 from __future__ import annotations
 
 import numpy as np
@@ -65,9 +66,7 @@ def _batched_gather(g: Emitter, x: T, index: Name, indices: T, at: int, batch: i
     rest = [x.dims[i] for i in order[batch + 1 :]]
     count = int(np.prod(lead, dtype=np.int64))
     flat = g.reshape(rows, [count * dim, *rest])
-    offsets = np.arange(count, dtype=np.int64).reshape(
-        *lead, *(1,) * (indices.rank - batch)
-    ) * dim
+    offsets = np.arange(count, dtype=np.int64).reshape(*lead, *(1,) * (indices.rank - batch)) * dim
     bound = g.const(np.int64(dim))
     zero = g.const(np.int64(0))
     positive = g.where(g.node("Less", index, zero), g.node("Add", index, bound), index)
@@ -124,9 +123,7 @@ def _scatter_nd(
         "ScatterND", into, index, values, reduction=how))  # fmt: skip
 
 
-def _combine(
-    g: Emitter, data: Name, updates: Name, dtype: str, mode: str, scatter: object
-) -> str:
+def _combine(g: Emitter, data: Name, updates: Name, dtype: str, mode: str, scatter: object) -> str:
     assert callable(scatter)
     how = _REDUCTIONS[mode]
     is_float = STORAGE[dtype].numpy.kind == "f"
@@ -190,9 +187,7 @@ def scatter(
     at = axis_of(axis, data.rank, 0)
     validate = bool_of(validate_indices, default=False)
     dim = [data.dims[at]]
-    index = g.node(
-        "Unsqueeze", _index(g, indices, dim, validate=validate, clamp=False), g.i64(-1)
-    )
+    index = g.node("Unsqueeze", _index(g, indices, dim, validate=validate, clamp=False), g.i64(-1))
     unique = _is_unique(indices, rows=False)
     if at == 0:
         return _scatter_nd(g, data, index, updates, data.dtype, _mode(mode), unique=unique)

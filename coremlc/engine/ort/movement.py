@@ -1,5 +1,6 @@
 """Recipes that move data: shapes, slices, joins, pads, fills."""
 
+# ruff: noqa: D103 - a recipe is named after its MIL op, which the dialect describes
 from __future__ import annotations
 
 import numpy as np
@@ -192,9 +193,7 @@ def _dynamic_slice(
 
 
 @recipe("slice_by_size")
-def slice_by_size(
-    g: Emitter, x: T, begin: T, size: T, out: tuple[TensorType, ...]
-) -> str:
+def slice_by_size(g: Emitter, x: T, begin: T, size: T, out: tuple[TensorType, ...]) -> str:
     if x.rank == 0:
         return g.node("Identity", x)
     starts = g.cast(begin, "int64")
@@ -287,9 +286,7 @@ def _add_offset(
 
 
 @recipe("pad", wide=True)
-def pad(
-    g: Emitter, x: T, pad: T, mode: str | None = None, constant_val: T | None = None
-) -> str:
+def pad(g: Emitter, x: T, pad: T, mode: str | None = None, constant_val: T | None = None) -> str:
     pairs = ints_of(pad, [], "pad")
     lead = [0] * (x.rank - len(pairs) // 2)
     widths = g.i64(*lead, *pairs[::2], *lead, *pairs[1::2])

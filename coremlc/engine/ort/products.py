@@ -1,12 +1,13 @@
 """Recipes for products and normalisations: matmul, linear, einsum, attention, softmax, norms."""
 
+# ruff: noqa: D103 - a recipe is named after its MIL op, which the dialect describes
 from __future__ import annotations
 
 import numpy as np
 
 from coremlc.engine.ort.emitter import Emitter, Name
 from coremlc.engine.ort.registry import recipe
-from coremlc.engine.ort.tensor import T, axes_of, axis_of, bool_of, const_of, float_of, int_of
+from coremlc.engine.ort.tensor import T, axes_of, axis_of, bool_of, float_of, int_of
 from coremlc.mil.types import TensorType
 
 
@@ -78,9 +79,7 @@ def scaled_dot_product_attention(
     g: Emitter, query: T, key: T, value: T, attn_mask: T | None = None
 ) -> str:
     scale = float(np.float32(1 / np.sqrt(query.dims[-1])))
-    scores = g.node(
-        "FusedMatMul", query, key, domain="com.microsoft", transB=1, alpha=scale
-    )
+    scores = g.node("FusedMatMul", query, key, domain="com.microsoft", transB=1, alpha=scale)
     if attn_mask is not None and attn_mask.dtype == "bool":
         minus = g.const(np.float32(-np.inf))
         mask = g.where(attn_mask, g.const(np.float32(0)), minus)
@@ -180,12 +179,14 @@ def local_response_norm(
     beta: T | None = None,
     k: T | None = None,
 ) -> str:
-    const_of(size, "size")
-    return g.node(
-        "LRN",
-        x,
-        size=int_of(size, 1),
-        alpha=float_of(alpha, 1e-4),
-        beta=float_of(beta, 0.75),
-        bias=float_of(k, 1.0),
-    )
+    """Not LRN, which takes odd sizes only."""
+    width, channels = int_of(size, 1, "size"), x.dims[1]
+    before = (width - 1) // 2
+    lead = [0, before] + [0] * (x.rank - 2)
+    end = [0, width - 1 - before] + [0] * (x.rank - 2)
+    padded = g.node("Pad", g.node("Mul", x, x), g.i64(*lead, *end))
+    parts = [g.node("Slice", padded, g.i64(i), g.i64(i + channels), g.i64(1)) for i in range(width)]
+    total = parts[0] if width == 1 else g.node("Sum", *parts)
+    slope = g.const(np.float32(float_of(alpha, 1e-4)) / np.float32(width))
+    line = g.node("Add", g.node("Mul", total, slope), g.const(np.float32(float_of(k, 1.0))))
+    return g.node("Div", x, g.node("Pow", line, g.const(np.float32(float_of(beta, 0.75)))))

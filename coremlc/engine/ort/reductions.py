@@ -1,5 +1,6 @@
 """Recipes for reductions, scans and sorting."""
 
+# ruff: noqa: D103 - a recipe is named after its MIL op, which the dialect describes
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -26,9 +27,7 @@ def _reduce(mil: str, function: Reduction) -> None:
     recipe(mil, wide=True)(call)
 
 
-def _plain(
-    g: Emitter, kind: str, x: Name, axes: Sequence[int], keep: bool
-) -> str:
+def _plain(g: Emitter, kind: str, x: Name, axes: Sequence[int], keep: bool) -> str:
     return g.node(kind, x, g.i64(*axes), keepdims=int(keep))
 
 
@@ -82,7 +81,7 @@ def _extreme(kind: str) -> Reduction:
     def reduce(g: Emitter, x: T, axes: list[int], keep: bool) -> str:
         """ReduceMax and ReduceMin lose NaN: put it back where one was."""
         found = _plain(g, kind, x, axes, keep)
-        if not x.is_float:
+        if not x.is_float or (x.is_static and not x.size):
             return found
         numbers = _plain(g, "ReduceMin", g.node("Equal", x, x), axes, keep)
         return g.where(numbers, found, g.const(np.float32(np.nan)))
@@ -124,7 +123,13 @@ def _float_of(then: Callable[[Emitter, T, list[int], bool], str], last: str) -> 
 
 
 def _log_sum_exp(g: Emitter, x: T, axes: list[int], keep: bool) -> str:
-    return _plain(g, "ReduceLogSumExp", x, axes, keep)
+    """ReduceLogSumExp loses NaN."""
+    top = _plain(g, "ReduceMax", x, axes, True)
+    zero = g.const(np.float32(0))
+    shift = g.where(g.node("Equal", g.node("Sub", top, top), zero), top, zero)
+    total = _plain(g, "ReduceSum", g.node("Exp", g.node("Sub", x, shift)), axes, keep)
+    level = shift if keep else g.node("Squeeze", shift, g.i64(*axes))
+    return g.node("Add", g.node("Log", total), level)
 
 
 for _name, _function in dict[str, Reduction](

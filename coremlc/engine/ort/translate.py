@@ -16,7 +16,8 @@ from coremlc.engine.reference import KERNELS
 from coremlc.engine.reference.registry import VARIADIC
 from coremlc.errors import CoremlcError, RefusedError, at
 from coremlc.mil.arrays import STORAGE
-from coremlc.mil.program import Arg, Block, BlobRef, Op, Value
+from coremlc.mil.dialect import bindings_of
+from coremlc.mil.program import Arg, BlobRef, Block, Op, Value
 from coremlc.mil.types import StateType, TensorType
 
 FOLD_BYTES = 1 << 20
@@ -30,6 +31,11 @@ class Translation:
 
     emitter: Emitter
     states: dict[str, Value] = field(default_factory=dict)
+
+
+def output_name(name: str) -> str:
+    """The ONNX name of an output: it may not be that of an input, as MIL allows."""
+    return f"out:{name}"
 
 
 def state_names(name: str) -> tuple[str, str]:
@@ -63,8 +69,9 @@ class Translator:
         self.ops(function.block)
         if not self.refusals:
             for value in function.block.outputs:
-                self.g.alias(self.operand(value), value.name)
-                declare(graph.output, value.name, value.tensor)
+                name = output_name(value.name)
+                self.g.alias(self.operand(value), name)
+                declare(graph.output, name, value.tensor)
             for name, value in result.states.items():
                 out = state_names(name)[1]
                 self.g.alias(self.states[name], out)
@@ -120,7 +127,7 @@ class Translator:
 
     def _arguments(self, op: Op) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for name, args in op.inputs.items():
+        for name, args in bindings_of(op).items():
             if name in VARIADIC:
                 found[name] = [self.operand(arg) for arg in args]
             else:

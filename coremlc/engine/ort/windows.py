@@ -1,5 +1,6 @@
 """Convolution and pooling recipes."""
 
+# ruff: noqa: D103 - a recipe is named after its MIL op, which the dialect describes
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -85,9 +86,7 @@ def conv_transpose(
     kernel = list(weight.dims[2:])
     goal = None if output_shape is None else ints_of(output_shape, [])[-count:]
     edges = ints_of(pad, [0] * 2 * count, "pad")
-    cuts = transposed_pads(
-        _word(pad_type), edges, x.dims[2:], _extents(kernel, holes), steps, goal
-    )
+    cuts = transposed_pads(_word(pad_type), edges, x.dims[2:], _extents(kernel, holes), steps, goal)
     grown = [(max(-low, 0), max(-high, 0)) for low, high in cuts]
     result = g.node(
         "ConvTranspose",
@@ -143,6 +142,12 @@ class _Pool:
         )
 
     @property
+    def fits(self) -> bool:
+        """Whether ORT takes the padding: less than the kernel on every side."""
+        pairs = zip(self.reach, self.kernel, strict=True)
+        return all(low < k and high < k for (low, high), k in pairs)
+
+    @property
     def zeros(self) -> Pairs:
         return [(0, 0)] * len(self.kernel)
 
@@ -173,8 +178,7 @@ def max_pool(
 
 def _outside(g: Emitter, pool: _Pool, x: Name, value: float) -> tuple[Name, Pairs]:
     """Padding by the pool itself, or by Pad where it is as wide as the kernel (ORT refuses)."""
-    fits = all(low < k and high < k for (low, high), k in zip(pool.reach, pool.kernel, strict=True))
-    return (x, pool.reach) if fits else (_pad(g, x, pool.reach, value), pool.zeros)
+    return (x, pool.reach) if pool.fits else (_pad(g, x, pool.reach, value), pool.zeros)
 
 
 @recipe("avg_pool", wide=True)
@@ -189,10 +193,15 @@ def avg_pool(
     exclude_padding_from_average: T | None = None,
 ) -> str:
     pool = _Pool(x, kernel_sizes, strides, pad_type, pad, ceil_mode)
-    if bool_of(exclude_padding_from_average, default=False):
+    if not bool_of(exclude_padding_from_average, default=False):
+        padded = _pad(g, x, pool.pads)
+        return pool.node(g, "AveragePool", padded, [(0, extra) for extra in pool.extra])
+    if pool.fits:
         return pool.node(g, "AveragePool", x, pool.reach)
-    padded = _pad(g, x, pool.pads)
-    return pool.node(g, "AveragePool", padded, [(0, extra) for extra in pool.extra])
+    padded = _pad(g, x, pool.reach)
+    inside = _pad(g, g.const(np.ones((1, 1, *x.dims[2:]), np.float32)), pool.reach)
+    share = pool.node(g, "AveragePool", inside, pool.zeros)
+    return g.node("Div", pool.node(g, "AveragePool", padded, pool.zeros), share)
 
 
 @recipe("l2_pool", wide=True)

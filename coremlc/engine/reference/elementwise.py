@@ -1,5 +1,6 @@
 """Elementwise kernels: arithmetic, comparison, logic, activations, cast, select."""
 
+# ruff: noqa: D103 - a kernel is named after its MIL op, which the dialect describes
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -135,19 +136,24 @@ def power(x: Array, y: Array) -> Array:
     return np.where(exponent < 0, inverse, result).astype(x.dtype)
 
 
+def _plus(x: Array, epsilon: Any) -> Array:
+    """An epsilon of 0 keeps the sign of -0."""
+    return x + np.asarray(epsilon, x.dtype) if epsilon else x
+
+
 @kernel("log", wide=True)
 def log(x: Array, epsilon: Array | float = 1e-45) -> Array:
-    return np.log(x + np.asarray(epsilon, x.dtype))
+    return np.log(_plus(x, epsilon))
 
 
 @kernel("rsqrt", wide=True)
 def rsqrt(x: Array, epsilon: Array | float = 1e-12) -> Array:
-    return np.divide(x.dtype.type(1), np.sqrt(x + np.asarray(epsilon, x.dtype)))
+    return np.divide(x.dtype.type(1), np.sqrt(_plus(x, epsilon)))
 
 
 @kernel("inverse", wide=True)
 def inverse(x: Array, epsilon: Array | float = 1e-4) -> Array:
-    return np.divide(x.dtype.type(1), x + np.asarray(epsilon, x.dtype))
+    return np.divide(x.dtype.type(1), _plus(x, epsilon))
 
 
 _unary("erf", erf)

@@ -1,5 +1,6 @@
 """Gather and scatter kernels."""
 
+# ruff: noqa: D103 - a kernel is named after its MIL op, which the dialect describes
 from __future__ import annotations
 
 from typing import Any
@@ -47,7 +48,9 @@ def _columns(
 
 
 @kernel("gather_nd")
-def gather_nd(x: Array, indices: Array, batch_dims: Any = 0, validate_indices: Any = False) -> Array:
+def gather_nd(
+    x: Array, indices: Array, batch_dims: Any = 0, validate_indices: Any = False
+) -> Array:
     batch, depth = int(batch_dims), indices.shape[-1]
     place = _columns(indices, x.shape[batch : batch + depth], validate_indices)
     grid = np.ogrid[tuple(slice(n) for n in x.shape[:batch])] if batch else ()

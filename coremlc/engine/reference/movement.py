@@ -1,5 +1,6 @@
 """Kernels that move data: shapes, slices, joins, pads, fills."""
 
+# ruff: noqa: D103 - a kernel is named after its MIL op, which the dialect describes
 from __future__ import annotations
 
 from typing import Any

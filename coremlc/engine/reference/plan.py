@@ -10,6 +10,7 @@ from coremlc.engine.base import Model, raise_all, unknown_op, where_of
 from coremlc.engine.literals import literal_of, plain
 from coremlc.engine.reference.registry import KERNELS, VARIADIC, Kernel
 from coremlc.errors import CoremlcError, Where
+from coremlc.mil.dialect import bindings_of
 from coremlc.mil.program import Arg, Block, Op, Value
 from coremlc.mil.types import StateType, TensorType
 
@@ -105,7 +106,7 @@ class Planner:
         if kernel is None and op.kind not in CONTROL:
             self.refusals.append(unknown_op(op, "reference", "onnxruntime"))
         inputs, lists = {}, {}
-        for name, args in op.inputs.items():
+        for name, args in bindings_of(op).items():
             slots = [self.slot(arg) for arg in args]
             if name in VARIADIC:
                 lists[name] = slots

@@ -1,5 +1,6 @@
 """Products and normalisations: matmul, linear, einsum, attention, softmax, norms."""
 
+# ruff: noqa: D103 - a kernel is named after its MIL op, which the dialect describes
 from __future__ import annotations
 
 from typing import Any

@@ -1,5 +1,6 @@
 """Reductions, scans and sorting kernels."""
 
+# ruff: noqa: D103 - a kernel is named after its MIL op, which the dialect describes
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -36,7 +37,8 @@ def _limit(x: Array, *, low: bool) -> Any:
 
 def _mean(x: Array, axes: tuple[int, ...]) -> Array:
     if x.dtype.kind == "f":
-        return np.asarray(x.mean(axes, keepdims=True))
+        count = x.dtype.type(int(np.prod([x.shape[a] for a in axes])))
+        return np.asarray(x.sum(axes, dtype=x.dtype, keepdims=True) / count)
     total = x.sum(axes, dtype=np.int64, keepdims=True)
     count = int(np.prod([x.shape[a] for a in axes])) or 1
     return np.asarray(np.sign(total) * (np.abs(total) // count))

@@ -11,12 +11,19 @@ import numpy as np
 import numpy.typing as npt
 
 from coremlc.errors import InputError
+from coremlc.mil.dialect import DIALECT
 
 Array: TypeAlias = "npt.NDArray[Any]"
 Result: TypeAlias = "Array | tuple[Array, ...]"
 Function: TypeAlias = Callable[..., Result]
 
-VARIADIC = frozenset({"values", "loop_vars", "ref_tensors"})
+VARIADIC = frozenset(
+    name
+    for row in DIALECT.values()
+    for signature in row.signatures
+    for name, parameter in signature.params.items()
+    if parameter.is_variadic
+)
 """Parameters that take a tuple of values, also when it has one item."""
 
 

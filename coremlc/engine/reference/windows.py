@@ -1,5 +1,6 @@
 """Convolution and pooling kernels: windows as strided views, products as one matmul."""
 
+# ruff: noqa: D103 - a kernel is named after its MIL op, which the dialect describes
 from __future__ import annotations
 
 from typing import Any
@@ -34,10 +35,12 @@ def _convolve(
     per_group = x.shape[1] // groups
     columns = np.moveaxis(views, 1, 1 + count)  # n, *out, c, *kernel
     columns = columns.reshape(n, *out, groups, per_group, *weight.shape[2:])
-    columns = np.moveaxis(columns, 1 + count, 0).reshape(groups, n * int(np.prod(out)), -1)
+    columns = np.moveaxis(columns, 1 + count, 0).reshape(
+        groups, n * int(np.prod(out)), per_group * int(np.prod(weight.shape[2:]))
+    )
     filters = weight.reshape(groups, weight.shape[0] // groups, -1)
     product = np.matmul(columns, filters.transpose(0, 2, 1))  # groups, n*out, c_out/groups
-    product = product.reshape(groups, n, *out, -1)
+    product = product.reshape(groups, n, *out, filters.shape[1])
     product = np.moveaxis(product, -1, 1)  # groups, c, n, *out
     return np.moveaxis(product.reshape(weight.shape[0], n, *out), 0, 1)
 
