@@ -1,0 +1,215 @@
+"""The model's inputs and outputs as the GoMLX user knows them, and their form in a bundle."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, cast, get_args
+
+from coremlc import dtypes
+from coremlc.dtypes import DType
+from coremlc.errors import FormatError, InputError
+from coremlc.mil.types import TensorType as MilType
+from coremlc.port import Array, Port, Range, Role
+
+if TYPE_CHECKING:
+    from coremlc.bundle import Bundle
+    from coremlc.ir.graph import Graph
+    from coremlc.ir.types import TensorType
+    from coremlc.targets import Target
+
+
+KEY = "coremlc"
+"""The one key of ours in a bundle's user-defined metadata."""
+VERSION = 1
+
+_WORDS = """
+any bool program func tensor list dict tuple true false string state bf16 fp16 fp32 fp64
+int8 int16 int32 int64 uint8 uint16 uint32 uint64 tensor_buffer pixel_buffer circular_buffer
+"""
+_RESERVED = frozenset(_WORDS.split())
+"""Words of MIL text that Core ML's tools don't accept as names."""
+_FEATURE_DTYPES = ("fp16", "fp32", "int32")
+_MIL_DTYPES = {
+    "fp16": "Float16",
+    "fp32": "Float32",
+    "fp64": "Float64",
+    "bf16": "BFloat16",
+    "bool": "Bool",
+    **{f"int{bits}": f"Int{bits}" for bits in (8, 16, 32, 64)},
+    **{f"uint{bits}": f"Uint{bits}" for bits in (8, 16, 32, 64)},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """All inputs and outputs, in the user's order."""
+
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+
+    @staticmethod
+    def of_graph(graph: Graph, target: Target) -> Signature:
+        """Of the graph as its author built it: before any pass changes dtypes."""
+        taken: set[str] = set()
+        inputs = tuple(
+            _port(known.name, value.type, known.role, known.range, target, taken)
+            for known, value in zip(graph.inputs, graph.main.parameters, strict=True)
+        )
+        outputs = tuple(
+            _port(known.name, value.type, known.role, None, target, taken)
+            for known, value in zip(graph.outputs, graph.main.results, strict=True)
+        )
+        return Signature(inputs, outputs)
+
+    @staticmethod
+    def of_bundle(bundle: Bundle) -> Signature:
+        """The one written in the bundle; for other makers' bundles, that of their main function."""
+        stored = bundle.user_defined.get(KEY)
+        if stored is not None:
+            return Signature.from_json(stored)
+        functions = bundle.program.functions
+        function = functions.get("main", next(iter(functions.values())))
+        return Signature(
+            tuple(
+                _foreign_port(v.name, v.type, "input")
+                for v in function.inputs
+                if isinstance(v.type, MilType)
+            ),
+            tuple(_foreign_port(v.name, v.tensor, "output") for v in function.block.outputs),
+        )
+
+    @staticmethod
+    def from_json(text: str) -> Signature:
+        """What `to_json` wrote; FormatError if it did not."""
+        try:
+            content = json.loads(text)
+            version = content["version"]
+            if version != VERSION:
+                raise FormatError(
+                    f"the bundle's signature has version {version}, this coremlc reads {VERSION}",
+                    fix="use the coremlc that made the bundle, or compile the graph again",
+                )
+            return Signature(
+                tuple(_from_row(row) for row in content["inputs"]),
+                tuple(_from_row(row) for row in content["outputs"]),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise FormatError(
+                f"the bundle's metadata {KEY!r} hold no signature", fix="compile the graph again"
+            ) from None
+
+    def to_json(self) -> str:
+        """One line; equal signatures give equal text."""
+        content = {
+            "version": VERSION,
+            "inputs": [_to_row(port) for port in self.inputs],
+            "outputs": [_to_row(port) for port in self.outputs],
+        }
+        return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
+
+    def encode(self, arrays: Mapping[str, object]) -> dict[str, Array]:
+        """The features of arrays that are given by the inputs' names.
+
+        Raises:
+            InputError: an array is missing, unknown, or of a wrong dtype, shape or value.
+        """
+        self._check_names(arrays)
+        features: dict[str, Array] = {}
+        for port in self.inputs:
+            features.update(port.encode(arrays[port.name]))
+        return features
+
+    def decode(self, features: Mapping[str, Array]) -> dict[str, Array]:
+        """The outputs by name, in their GoMLX dtypes."""
+        return {port.name: port.decode(features) for port in self.outputs}
+
+    def _check_names(self, arrays: Mapping[str, object]) -> None:
+        known = [port.name for port in self.inputs]
+        missing = [name for name in known if name not in arrays]
+        extra = [name for name in arrays if name not in set(known)]
+        if not missing and not extra:
+            return
+        facts = [f"input {name!r} is missing" for name in missing]
+        facts += [_unknown(name, missing if missing else known) for name in extra]
+        wanted = ", ".join(f"{port.name!r} {port}" for port in self.inputs)
+        raise InputError("; ".join(facts), fix=f"give {wanted}" if wanted else "give no inputs")
+
+
+def feature_name(name: str, taken: set[str], suffix: str = "") -> str:
+    """A Core ML name like the user's that nothing else has; it joins `taken`."""
+    plain = re.sub(r"[^A-Za-z0-9_]", "_", name)
+    if not plain or plain[0].isdigit():
+        plain = f"_{plain}"
+    plain += suffix
+    if plain in _RESERVED:
+        plain += "_"
+    unique, count = plain, 0
+    while unique in taken:
+        count += 1
+        unique = f"{plain}_{count}"
+    taken.add(unique)
+    return unique
+
+
+def feature_dtype(dtype: DType, target: Target) -> str:
+    """The dtype of the feature that carries a GoMLX dtype."""
+    if dtype.kind in ("bool", "int", "uint"):
+        return "int32"
+    return "fp16" if dtype is dtypes.F16 and target.float16_io else "fp32"
+
+
+def _port(
+    name: str,
+    type_: TensorType,
+    role: Role,
+    stated: Range | None,
+    target: Target,
+    taken: set[str],
+) -> Port:
+    dtype = type_.dtype
+    suffixes = ("_re", "_im") if dtype.is_complex else ("",)
+    features = tuple(feature_name(name, taken, suffix) for suffix in suffixes)
+    return Port(name, dtype, type_.shape, features, feature_dtype(dtype, target), role, stated)
+
+
+def _foreign_port(name: str, kind: MilType, role: Role) -> Port:
+    dtype = _MIL_DTYPES.get(kind.dtype)
+    if dtype is None:
+        raise FormatError(
+            f"feature {name!r} is of type {kind.dtype}", fix="run models of numeric features only"
+        )
+    shape = tuple(dim if isinstance(dim, int) else None for dim in kind.shape)
+    return Port(name, dtypes.BY_NAME[dtype], shape, (name,), kind.dtype, role)
+
+
+def _to_row(port: Port) -> dict[str, Any]:
+    return asdict(port) | {"dtype": port.dtype.name}
+
+
+def _from_row(row: Mapping[str, Any]) -> Port:
+    stated = row["range"]
+    if row["feature_dtype"] not in _FEATURE_DTYPES or row["role"] not in get_args(Role):
+        raise ValueError(row)
+    dtype = dtypes.BY_NAME[row["dtype"]]
+    features = tuple(str(name) for name in row["features"])
+    if len(features) != (2 if dtype.is_complex else 1):
+        raise ValueError(row)
+    return Port(
+        str(row["name"]),
+        dtype,
+        tuple(int(dim) for dim in row["shape"]),
+        features,
+        row["feature_dtype"],
+        cast("Role", row["role"]),
+        None if stated is None else (int(stated[0]), int(stated[1])),
+    )
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    return f"there is no input {name!r}{hint}"
