@@ -237,8 +237,13 @@ def _chunks(array: Array) -> Iterator[Array]:
     pieces = np.nditer(
         plain, flags=["external_loop", "buffered", "zerosize_ok"], order="C", buffersize=_CHUNK
     )
+    rest = np.empty(0, plain.dtype)
     for piece in cast("Iterator[Array]", pieces):
-        yield np.ascontiguousarray(piece).view(array.dtype)
+        joined = np.concatenate((rest, piece))  # pieces may be of any size
+        whole = joined.size // 8 * 8
+        rest = joined[whole:]
+        yield joined[:whole].view(array.dtype)
+    yield rest.view(array.dtype)
 
 
 def _aligned(offset: int) -> int:

@@ -29,7 +29,8 @@ class _Parser(Values):
     def dialect(self) -> str:
         self.take("program")
         self.take("(")
-        dialect, start = self.number(), self.start
+        start = self.start
+        dialect = self.number()
         self.take(")")
         if dialect not in DIALECTS:
             self.fail(f"MIL dialect {dialect!r} is none of {', '.join(DIALECTS)}", at=start)
@@ -127,7 +128,8 @@ class _Parser(Values):
         return Block(tuple(ops), tuple(outputs), inputs, attributes)
 
     def op(self) -> Op:
-        outputs, start = self.results(), self.start
+        start = self.start
+        outputs = self.results()
         kind = self.name("an op")
         opset = ""
         if self.accept("<"):

@@ -202,7 +202,8 @@ def _elements(data: Array, dtype: str, *, is_decimal: bool) -> list[str]:
     if STORAGE[dtype].maximum:
         ints = flat if flat.dtype.kind in "iu" else flat.astype(np.int64)
         return list(map(str, ints.tolist()))
-    floats: list[float] = flat.astype(np.float64).tolist()
+    with np.errstate(invalid="ignore"):  # a signaling NaN
+        floats: list[float] = flat.astype(np.float64).tolist()
     if is_decimal:
         return [f"{number:.17g}" for number in floats]
     if dtype == "fp64":
