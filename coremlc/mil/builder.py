@@ -2,11 +2,9 @@
 
     m = Builder("ios17")
     x = m.input("x", TensorType("fp32", (1, 3)))
-    y = m.add(x=m.relu(x=x), y=1.0)
-    function = m.finish([("y", y)])
+    function = m.finish([("y", m.add(x=m.relu(x=x), y=1.0))])
 
-Any op of the dialect is a method that takes its parameters by keyword. Python numbers, strings and
-lists, and numpy arrays, become `const` ops.
+Any op of the dialect is a method that takes its parameters by keyword. Data becomes `const` ops.
 """
 
 from __future__ import annotations
@@ -21,21 +19,25 @@ import numpy as np
 from coremlc.errors import CompileError, ShapeError
 from coremlc.mil.dialect import DIALECT, OPSETS, infer, opset_of, signature_of
 from coremlc.mil.dialect.args import spell
-from coremlc.mil.dialect.literals import DTYPE_OF, Plain, dtype_for, of_array, of_plain, text
+from coremlc.mil.dialect.literals import (
+    Plain,
+    bound_dtypes,
+    dtype_for,
+    identity_of,
+    of_array,
+    of_plain,
+    text,
+)
 from coremlc.mil.dialect.opsets import MAX_RANK, ORDER
 from coremlc.mil.dialect.signature import OpDef, Param, Signature
 from coremlc.mil.program import Arg, Array, Block, Function, Literal, Op, Value
 from coremlc.mil.types import StateType, TensorType, ValueType
 
-Given: TypeAlias = "Value | Array | np.generic | Plain | Sequence[Value] | None"
+Given: TypeAlias = "Value | Literal | Array | np.generic | Plain | Sequence[Value] | None"
 """What a parameter may be given; None leaves it out."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_@]*")
 _NOT_NAME = re.compile(r"[^A-Za-z0-9_@]")
-_SMALL_BYTES = 1024
-"""Constants up to this size are compared by their bytes, larger ones by identity."""
-_HIDDEN = Value("", TensorType("bool"))
-"""Stands for a name whose block is closed."""
 
 
 class Emit(Protocol):
@@ -50,6 +52,8 @@ class Builder:
     def __init__(self, opset: str = "ios17") -> None:
         self.opset = opset_of(opset)
         self._names: dict[str, Value] = {}
+        self._hidden: set[int] = set()
+        """Ids of the values of closed blocks."""
         self._counts: dict[str, int] = {}
         self._inputs: list[Value] = []
         self._root: list[Op] = []
@@ -121,7 +125,7 @@ class Builder:
         Equal small constants are one op, named as the first of them.
         """
         if isinstance(given, np.ndarray | np.generic):
-            literal = of_array(np.asarray(given), dtype)
+            literal = of_array(np.asanyarray(given), dtype)
         else:
             literal = of_plain(given, dtype or dtype_for(_ANY, given, {}))
         return self._const(literal, name)
@@ -211,8 +215,11 @@ class Builder:
     def _rename(self, value: Value, name: str) -> None:
         other = self._names.get(name)
         if other is not None and other is not value:
-            self._rename(other, self._unique(name)) if other is not _HIDDEN else None
+            self._rename(other, self._unique(name))
         self._names.pop(value.name, None)
+        if value.name in self._constexprs:
+            self._constexprs.discard(value.name)
+            self._constexprs.add(name)
         self._names[name] = value
         value.name = name
 
@@ -248,7 +255,7 @@ class Builder:
                     fix=f"it has {', '.join(params)}",
                 )
             if bound is None and (param.variable or param.is_variadic):
-                bound = _bound_dtypes(params, inputs)
+                bound = bound_dtypes(params, inputs)
             items = cast("Sequence[Given]", given) if param.is_variadic else (given,)
             bindings[name] = tuple(
                 self._arg(kind, param, item, bound or _UNBOUND) for item in items
@@ -260,8 +267,10 @@ class Builder:
             self._check_visible(given)
             return given
         try:
+            if isinstance(given, Literal):
+                return given if kind in _INLINE else self._const(given)
             if isinstance(given, np.ndarray | np.generic):
-                literal = _of_array(param, given)
+                literal = of_array(np.asanyarray(given), param.sub_byte)
                 return literal if kind in _INLINE else self._const(literal)
             plain = cast("Plain", given)
             dtype = dtype_for(param, plain, bound)
@@ -277,7 +286,7 @@ class Builder:
 
     def _const(self, literal: Literal, name: str | None = None) -> Value:
         """The value of a `const` op of the outermost block; equal literals are one."""
-        key = _identity(literal)
+        key = identity_of(literal)
         known = self._consts.get(key)
         if known is not None:
             return known
@@ -342,12 +351,11 @@ class Builder:
             ops = self._ops
         finally:
             self._ops = outside
-        for value in (*inputs, *(value for op in ops for value in op.outputs)):
-            self._names[value.name] = _HIDDEN
+        self._hidden.update(map(id, inputs), (id(value) for op in ops for value in op.outputs))
         return Block(tuple(ops), tuple(outputs), tuple(inputs))
 
     def _check_visible(self, value: Value) -> None:
-        if self._names.get(value.name) is not value:
+        if self._names.get(value.name) is not value or id(value) in self._hidden:
             raise CompileError(
                 f"%{value.name} is not visible here",
                 fix="use values of this builder, from this block or one around it",
@@ -376,42 +384,17 @@ _INLINE = frozenset(kind for kind in DIALECT if kind.startswith("constexpr_")) |
 """Ops whose constants stand in the op itself."""
 
 
-def _of_array(param: Param, given: Array | np.generic) -> Literal:
-    only = next(iter(param.dtypes)) if len(param.dtypes) == 1 else ""
-    return of_array(np.asarray(given), only if only == "uint1" else "")
-
-
-def _bound_dtypes(params: Mapping[str, Param], inputs: Mapping[str, Given]) -> dict[str, str]:
-    """The dtypes that typed operands fix for the type variables."""
-    bound: dict[str, str] = {}
-    for name, given in inputs.items():
-        param = params.get(name)
-        if param is None or not param.variable or given is None:
-            continue
-        items = given if param.is_variadic and isinstance(given, Sequence) else (given,)
-        for item in items:
-            if isinstance(item, Value) and isinstance(item.type, TensorType):
-                bound.setdefault(param.variable, item.type.dtype)
-            elif isinstance(item, np.ndarray | np.generic) and item.dtype in DTYPE_OF:
-                bound.setdefault(param.variable, DTYPE_OF[item.dtype])
-    return bound
-
-
-def _identity(literal: Literal) -> tuple[object, ...]:
-    """What equal constants share."""
-    data = literal.data
-    if not isinstance(data, np.ndarray):
-        return literal.type, data
-    if data.nbytes > _SMALL_BYTES:
-        return literal.type, id(data)
-    return literal.type, data.tobytes()
-
-
 def _named(ops: Iterable[Op]) -> Iterable[Op]:
     """The ops; one whose only result was renamed takes its name."""
     for op in ops:
-        if len(op.outputs) == 1 and op.attributes["name"].data != op.outputs[0].name:
-            attributes = {**op.attributes, "name": text(op.outputs[0].name)}
-            yield Op(op.kind, op.inputs, op.outputs, attributes, op.blocks)
-        else:
+        blocks = tuple(
+            Block(tuple(_named(block.ops)), block.outputs, block.inputs, block.attributes)
+            for block in op.blocks
+        )
+        attributes = op.attributes
+        if len(op.outputs) == 1 and attributes["name"].data != op.outputs[0].name:
+            attributes = {**attributes, "name": text(op.outputs[0].name)}
+        elif not blocks:
             yield op
+            continue
+        yield Op(op.kind, op.inputs, op.outputs, attributes, blocks)

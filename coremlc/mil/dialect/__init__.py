@@ -9,6 +9,7 @@ from coremlc.errors import CompileError
 from coremlc.mil.dialect import (
     activation,
     control_flow,
+    detection,
     elementwise,
     gather_scatter,
     linear,
@@ -56,6 +57,7 @@ _FAMILIES = (
     recurrent,
     quant,
     random,
+    detection,
     control_flow,
 )
 

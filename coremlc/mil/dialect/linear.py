@@ -11,10 +11,11 @@ from coremlc.mil.types import TensorType
 
 def _matmul(args: Args) -> TensorType:
     x, y = args.shape("x"), args.shape("y")
-    if not x or len(y) < 2 or (len(x) == 1 and args.flag("transpose_x")):
+    is_vector = len(x) == 1 and len(y) == 2 and not args.flag("transpose_x")
+    if len(y) < 2 or (len(x) < 2 and not is_vector):
         raise args.error(
             f"x is {args.spell('x')}, y is {args.spell('y')}",
-            fix="give y rank 2 or more, and x too when it is transposed",
+            fix="give both rank 2 or more; a plain x of rank 1 needs a y of rank 2",
         )
     rows = (*x[:-2], x[-1], x[-2]) if args.flag("transpose_x") else (1, *x)[-max(len(x), 2) :]
     columns = (*y[:-2], y[-1], y[-2]) if args.flag("transpose_y") else y

@@ -12,7 +12,7 @@ from coremlc.errors import ShapeError
 from coremlc.mil.arrays import STORAGE
 from coremlc.mil.dialect.opsets import FLOAT
 from coremlc.mil.dialect.signature import Param
-from coremlc.mil.program import Array, Literal
+from coremlc.mil.program import Array, Literal, Value
 from coremlc.mil.types import TensorType
 
 Plain: TypeAlias = "bool | int | float | str | Sequence[Plain]"
@@ -23,6 +23,8 @@ DTYPE_OF: Mapping[np.dtype[np.generic], str] = {
     row.numpy: name for name, row in STORAGE.items() if name not in _AMBIGUOUS
 }
 """The MIL dtype of a numpy dtype."""
+
+_SMALL_BYTES = 1024
 
 STRING = TensorType("string")
 _BY_CLASS: Mapping[type, str] = {bool: "bool", int: "int32", float: "fp32", str: "string"}
@@ -55,7 +57,7 @@ def dtype_for(param: Param, given: Plain, bound: Mapping[str, str]) -> str:
         return fixed
     if len(param.dtypes) == 1:
         return next(iter(param.dtypes))
-    own = _BY_CLASS.get(given.__class__) or _BY_KIND.get(np.asarray(given).dtype.kind, "")
+    own = _own_dtype(given)
     main = bound.get("T")
     if main in param.dtypes and main in FLOAT:
         return str(main)
@@ -69,6 +71,32 @@ def dtype_for(param: Param, given: Plain, bound: Mapping[str, str]) -> str:
     )
 
 
+def bound_dtypes(params: Mapping[str, Param], inputs: Mapping[str, object]) -> dict[str, str]:
+    """The dtypes that typed operands fix for the type variables."""
+    bound: dict[str, str] = {}
+    for name, given in inputs.items():
+        param = params.get(name)
+        if param is None or not param.variable or given is None:
+            continue
+        items = given if param.is_variadic and isinstance(given, Sequence) else (given,)
+        for item in items:
+            if isinstance(item, Value | Literal):
+                if isinstance(item.type, TensorType):
+                    bound.setdefault(param.variable, item.type.dtype)
+            elif isinstance(item, np.ndarray | np.generic) and item.dtype in DTYPE_OF:
+                bound.setdefault(param.variable, DTYPE_OF[item.dtype])
+    return bound
+
+
+def _own_dtype(given: Plain) -> str:
+    """The dtype of plain data's own kind; empty when it has none."""
+    if isinstance(given, list | tuple) and len(classes := {*map(type, given)}) == 1:
+        found = _BY_CLASS.get(classes.pop())
+    else:
+        found = _BY_CLASS.get(given.__class__)
+    return found or _BY_KIND.get(_as_array(given).dtype.kind, "")
+
+
 def of_plain(given: Plain, dtype: str) -> Literal:
     """Plain data as a constant of a dtype, which must be able to hold it."""
     if dtype == "string":
@@ -79,16 +107,23 @@ def of_plain(given: Plain, dtype: str) -> Literal:
     return Literal(TensorType(dtype, array.shape), array)
 
 
+def _as_array(given: Plain) -> npt.NDArray[np.generic]:
+    try:
+        return np.asarray(given)
+    except ValueError:
+        raise ShapeError(f"{given!r} is ragged", fix="give rows of equal length") from None
+
+
 def _exact(given: Plain, dtype: str) -> Array:
     row = STORAGE.get(dtype)
-    raw = np.asarray(given)
-    if raw.size == 0 and raw.dtype.kind == "f":
-        raw = raw.astype(np.int64)  # an empty list has no kind
+    raw = _as_array(given)
+    if row is not None and raw.size == 0:
+        return raw.astype(row.numpy)  # an empty list has no kind
     if row is None or not _may_become(raw, dtype):
         raise ShapeError(
             f"{given!r} for a parameter of {dtype}", fix=f"give values that are {dtype}"
         )
-    if raw.dtype.kind in "iu" and row.maximum and not _in_range(raw, row.minimum, row.maximum):
+    if row.maximum and not (row.minimum <= raw.min() and raw.max() <= row.maximum):
         raise ShapeError(
             f"{given!r} does not fit {dtype}", fix=f"stay in {row.minimum}..{row.maximum}"
         )
@@ -107,19 +142,24 @@ def _may_become(raw: npt.NDArray[np.generic], dtype: str) -> bool:
     return kind in "iuf"
 
 
-def _in_range(raw: npt.NDArray[np.generic], low: int, high: int) -> bool:
-    return raw.size == 0 or (low <= int(raw.min()) and int(raw.max()) <= high)
-
-
 def _check_floats(given: Plain, raw: npt.NDArray[np.generic], array: Array, dtype: str) -> None:
-    """Floats may round, not overflow; ints must stay exact."""
+    """Floats may round, not overflow or vanish; ints must stay exact."""
     if array.dtype.kind == "b" or STORAGE[dtype].maximum:
         return
     as_double = array.astype(np.float64)
-    wrong = (
-        np.isinf(as_double) & np.isfinite(raw.astype(np.float64))
-        if raw.dtype.kind == "f"
-        else as_double != raw
-    )
-    if wrong.any():
+    if raw.dtype.kind == "f":
+        is_lost = np.isinf(as_double) & np.isfinite(raw) | (as_double == 0) & (raw != 0)
+    else:
+        is_lost = as_double != raw
+    if is_lost.any():
         raise ShapeError(f"{given!r} does not fit {dtype}", fix="give values that the dtype holds")
+
+
+def identity_of(literal: Literal) -> tuple[object, ...]:
+    """What equal constants share: small ones their bytes, large ones the array itself."""
+    data = literal.data
+    if not isinstance(data, np.ndarray):
+        return literal.type, data
+    if data.nbytes > _SMALL_BYTES:
+        return literal.type, id(data)
+    return literal.type, data.tobytes()

@@ -37,6 +37,11 @@ class Param:
     """MIL's default changes numbers, so the builder demands a value."""
     is_variadic: bool = False
 
+    @property
+    def sub_byte(self) -> str:
+        """`uint1` where that is what it takes; numpy has no dtype to tell it from uint8."""
+        return "uint1" if self.dtypes == {"uint1"} else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Signature:
