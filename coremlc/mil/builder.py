@@ -20,6 +20,7 @@ from coremlc.errors import CompileError, ShapeError
 from coremlc.mil.dialect import DIALECT, OPSETS, infer, opset_of, signature_of
 from coremlc.mil.dialect.args import spell
 from coremlc.mil.dialect.literals import (
+    NUMPY,
     Plain,
     bound_dtypes,
     dtype_for,
@@ -46,8 +47,24 @@ class Emit(Protocol):
     def __call__(self, *, name: str | None = None, **inputs: Given) -> Value: ...
 
 
+class EmitMany(Protocol):
+    """An op of several results, or none, as a method of the builder."""
+
+    def __call__(self, *, name: str | None = None, **inputs: Given) -> tuple[Value, ...]: ...
+
+
+_MANY = frozenset({"split", "topk", "lstm", "gru", "rnn", "write_state"})
+
+
 class Builder:
     """Builds one Function for an opset."""
+
+    split: EmitMany
+    topk: EmitMany
+    lstm: EmitMany
+    gru: EmitMany
+    rnn: EmitMany
+    write_state: EmitMany
 
     def __init__(self, opset: str = "ios17") -> None:
         self.opset = opset_of(opset)
@@ -86,7 +103,8 @@ class Builder:
     def __getattr__(self, kind: str) -> Emit:
         if kind not in DIALECT:
             raise AttributeError(f"MIL has no op {kind!r} that coremlc knows")
-        method = cast("Emit", partial(self._emit_one, kind))
+        emit = self._emit_many if kind in _MANY else self._emit_one
+        method = cast("Emit", partial(emit, kind))
         self.__dict__[kind] = method
         return method
 
@@ -95,36 +113,17 @@ class Builder:
         assert len(results) == 1, f"{kind} has {len(results)} results: call emit"
         return results[0]
 
-    def split(self, *, name: str | None = None, **inputs: Given) -> tuple[Value, ...]:
-        """MIL `split`: the parts."""
-        return self.emit("split", inputs, name)
-
-    def topk(self, *, name: str | None = None, **inputs: Given) -> tuple[Value, ...]:
-        """MIL `topk`: values, and indices unless `return_indices` is false."""
-        return self.emit("topk", inputs, name)
-
-    def lstm(self, *, name: str | None = None, **inputs: Given) -> tuple[Value, ...]:
-        """MIL `lstm`: outputs, last h, last c."""
-        return self.emit("lstm", inputs, name)
-
-    def gru(self, *, name: str | None = None, **inputs: Given) -> tuple[Value, ...]:
-        """MIL `gru`: outputs, last h."""
-        return self.emit("gru", inputs, name)
-
-    def rnn(self, *, name: str | None = None, **inputs: Given) -> tuple[Value, ...]:
-        """MIL `rnn`: outputs, last h."""
-        return self.emit("rnn", inputs, name)
-
-    def write_state(self, *, name: str | None = None, **inputs: Given) -> None:
-        """MIL `write_state`: no result."""
-        self.emit("write_state", inputs, name)
+    def _emit_many(
+        self, kind: str, *, name: str | None = None, **inputs: Given
+    ) -> tuple[Value, ...]:
+        return self.emit(kind, inputs, name)
 
     def const(self, given: Array | Plain, dtype: str = "", name: str | None = None) -> Value:
         """A constant: an array as it is, or plain data as `dtype` (else fp32, int32, bool, string).
 
         Equal small constants are one op, named as the first of them.
         """
-        if isinstance(given, np.ndarray | np.generic):
+        if isinstance(given, NUMPY):
             literal = of_array(np.asanyarray(given), dtype)
         else:
             literal = of_plain(given, dtype or dtype_for(_ANY, given, {}))
@@ -268,21 +267,23 @@ class Builder:
             return given
         try:
             if isinstance(given, Literal):
-                return given if kind in _INLINE else self._const(given)
-            if isinstance(given, np.ndarray | np.generic):
+                literal = given
+            elif isinstance(given, NUMPY):
                 literal = of_array(np.asanyarray(given), param.sub_byte)
-                return literal if kind in _INLINE else self._const(literal)
-            plain = cast("Plain", given)
-            dtype = dtype_for(param, plain, bound)
-            if kind in _INLINE:
-                return of_plain(plain, dtype)
-            key = dtype, repr(plain)
-            known = self._plain.get(key)
-            if known is None:
-                known = self._plain[key] = self._const(of_plain(plain, dtype))
-            return known
+            elif kind not in _INLINE:
+                return self._plain_const(cast("Plain", given), dtype_for(param, given, bound))
+            else:
+                literal = of_plain(cast("Plain", given), dtype_for(param, given, bound))
         except ShapeError as error:
             raise ShapeError(f"{kind}: {param.name}: {error.what}", fix=error.fix) from None
+        return literal if kind in _INLINE else self._const(literal)
+
+    def _plain_const(self, given: Plain, dtype: str) -> Value:
+        key = dtype, repr(given)
+        known = self._plain.get(key)
+        if known is None:
+            known = self._plain[key] = self._const(of_plain(given, dtype))
+        return known
 
     def _const(self, literal: Literal, name: str | None = None) -> Value:
         """The value of a `const` op of the outermost block; equal literals are one."""
@@ -387,10 +388,7 @@ _INLINE = frozenset(kind for kind in DIALECT if kind.startswith("constexpr_")) |
 def _named(ops: Iterable[Op]) -> Iterable[Op]:
     """The ops; one whose only result was renamed takes its name."""
     for op in ops:
-        blocks = tuple(
-            Block(tuple(_named(block.ops)), block.outputs, block.inputs, block.attributes)
-            for block in op.blocks
-        )
+        blocks = tuple(_named_block(block) for block in op.blocks) if op.blocks else ()
         attributes = op.attributes
         if len(op.outputs) == 1 and attributes["name"].data != op.outputs[0].name:
             attributes = {**attributes, "name": text(op.outputs[0].name)}
@@ -398,3 +396,7 @@ def _named(ops: Iterable[Op]) -> Iterable[Op]:
             yield op
             continue
         yield Op(op.kind, op.inputs, op.outputs, attributes, blocks)
+
+
+def _named_block(block: Block) -> Block:
+    return Block(tuple(_named(block.ops)), block.outputs, block.inputs, block.attributes)

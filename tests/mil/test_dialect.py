@@ -10,13 +10,13 @@ from coremlc.mil.builder import Builder
 from coremlc.mil.dialect import DIALECT, OPSETS, infer_op
 from coremlc.mil.program import Literal, Value
 from coremlc.mil.types import StateType, TensorType
-from tests.mil.dialect_cases import ALL, CONSTEXPR, build
+from tests.mil.dialect_cases import ALL, CONSTEXPR, X, build
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)  # it warns at import that it cannot run models on Linux
     import coremltools as ct
-    from coremltools.converters.mil.mil import Builder as mb
+    from coremltools.converters.mil.mil import Builder as CoremltoolsBuilder
     from coremltools.converters.mil.mil import Function, get_new_symbol, types
     from coremltools.converters.mil.mil.ops.registry import SSAOpRegistry
     from coremltools.converters.mil.mil.types.symbolic import is_symbolic
@@ -94,7 +94,9 @@ def theirs_of(kind, opset, op, inputs):
     def placeholder(tensor):
         dims = [get_new_symbol() if d is None else d for d in tensor.shape]
         symbols.update(dict.fromkeys(dims))
-        return mb.placeholder(dims, types.string_to_builtin(tensor.dtype), allow_rank0_input=True)
+        return CoremltoolsBuilder.placeholder(
+            dims, types.string_to_builtin(tensor.dtype), allow_rank0_input=True
+        )
 
     def data(arg, variables):
         if isinstance(arg, Value) and arg.name in variables:
@@ -106,7 +108,7 @@ def theirs_of(kind, opset, op, inputs):
     for value in inputs:
         if isinstance(value.type, StateType):
             state = value.type.tensor
-            specs[value.name] = mb.state_tensor_placeholder(
+            specs[value.name] = CoremltoolsBuilder.state_tensor_placeholder(
                 list(state.shape), types.string_to_builtin(state.dtype)
             )
         else:
@@ -117,7 +119,7 @@ def theirs_of(kind, opset, op, inputs):
             items = [data(arg, function.inputs) for arg in bindings]
             variadic = DIALECT[kind].signature(opset).params[name].is_variadic
             given[name] = items if variadic else items[0]
-        found = getattr(mb, kind)(**given)
+        found = getattr(CoremltoolsBuilder, kind)(**given)
     found = found if isinstance(found, list | tuple) else [found]
     if kind != "read_state":
         check_defaults(kind, opset, found[0].op)
@@ -211,7 +213,52 @@ def test_constexpr_agrees_with_coremltools(kind, opset, given):
         theirs[name] = sub_byte(data, dtype) if narrow else data[()] if is_array else data
     theirs.pop("name", None)
     with Function({}, opset_version=TARGETS[opset]):
-        found = getattr(mb, kind)(**theirs)
+        found = getattr(CoremltoolsBuilder, kind)(**theirs)
     found = found if isinstance(found, list | tuple) else [found]
     assert [value.type for value in results] == [ours_of(var) for var in found]
     assert infer_op(op, OPSETS[opset]) == tuple(value.type for value in results)
+
+
+def test_cond_agrees_with_coremltools():
+    m = Builder("ios17")
+    x, p = m.input("x", X), m.input("p", TensorType("bool"))
+    ours = m.cond(
+        pred=p,
+        true=lambda: (m.add(x=x, y=1.0), m.reduce_sum(x=x, axes=[0])),
+        false=lambda: (x, m.reduce_max(x=x, axes=[0])),
+    )
+    judge = CoremltoolsBuilder
+    specs = {
+        "x": judge.placeholder((2, 3, 4)),
+        "p": judge.placeholder((), types.bool, allow_rank0_input=True),
+    }
+    with Function(specs, opset_version=TARGETS["ios17"]) as function:
+        a = function.inputs["x"]
+        theirs = judge.cond(
+            pred=function.inputs["p"],
+            _true_fn=lambda: (judge.add(x=a, y=1.0), judge.reduce_sum(x=a, axes=[0])),
+            _false_fn=lambda: (judge.identity(x=a), judge.reduce_max(x=a, axes=[0])),
+        )
+    assert [value.type for value in ours] == [ours_of(var) for var in theirs]
+
+
+def test_while_loop_agrees_with_coremltools():
+    m = Builder("ios17")
+    x, n = m.input("x", X), m.input("n", TensorType("int32"))
+    ours = m.while_loop(
+        cond=lambda i, _: m.less(x=i, y=10),
+        body=lambda i, v: (m.add(x=i, y=1), m.mul(x=v, y=2.0)),
+        loop_vars=(n, x),
+    )
+    judge = CoremltoolsBuilder
+    specs = {
+        "x": judge.placeholder((2, 3, 4)),
+        "n": judge.placeholder((), types.int32, allow_rank0_input=True),
+    }
+    with Function(specs, opset_version=TARGETS["ios17"]) as function:
+        theirs = judge.while_loop(
+            _cond=lambda i, _: judge.less(x=i, y=10),
+            _body=lambda i, v: (judge.add(x=i, y=1), judge.mul(x=v, y=2.0)),
+            loop_vars=(function.inputs["n"], function.inputs["x"]),
+        )
+    assert [value.type for value in ours] == [ours_of(var) for var in theirs]

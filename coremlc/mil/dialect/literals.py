@@ -24,6 +24,8 @@ DTYPE_OF: Mapping[np.dtype[np.generic], str] = {
 }
 """The MIL dtype of a numpy dtype."""
 
+NUMPY = (np.ndarray, np.generic)
+_TYPED = (Value, Literal)
 _SMALL_BYTES = 1024
 
 STRING = TensorType("string")
@@ -47,7 +49,7 @@ def of_array(array: Array, dtype: str = "") -> Literal:
     return Literal(TensorType(found, array.shape), array)
 
 
-def dtype_for(param: Param, given: Plain, bound: Mapping[str, str]) -> str:
+def dtype_for(param: Param, given: object, bound: Mapping[str, str]) -> str:
     """The dtype that plain data takes: the parameter's, its variable's, else x's or its own kind's.
 
     `bound` holds the dtypes of the type variables that typed operands have fixed.
@@ -66,7 +68,7 @@ def dtype_for(param: Param, given: Plain, bound: Mapping[str, str]) -> str:
     if own == "int32" and "fp32" in param.dtypes:
         return "fp32"
     raise ShapeError(
-        f"{param.name} is {given!r}, and takes {', '.join(sorted(param.dtypes))}",
+        f"{given!r} could be {' or '.join(sorted(param.dtypes))}",
         fix="give a numpy array of the dtype you mean",
     )
 
@@ -80,15 +82,15 @@ def bound_dtypes(params: Mapping[str, Param], inputs: Mapping[str, object]) -> d
             continue
         items = given if param.is_variadic and isinstance(given, Sequence) else (given,)
         for item in items:
-            if isinstance(item, Value | Literal):
+            if isinstance(item, _TYPED):
                 if isinstance(item.type, TensorType):
                     bound.setdefault(param.variable, item.type.dtype)
-            elif isinstance(item, np.ndarray | np.generic) and item.dtype in DTYPE_OF:
+            elif isinstance(item, NUMPY) and item.dtype in DTYPE_OF:
                 bound.setdefault(param.variable, DTYPE_OF[item.dtype])
     return bound
 
 
-def _own_dtype(given: Plain) -> str:
+def _own_dtype(given: object) -> str:
     """The dtype of plain data's own kind; empty when it has none."""
     if isinstance(given, list | tuple) and len(classes := {*map(type, given)}) == 1:
         found = _BY_CLASS.get(classes.pop())
@@ -107,7 +109,7 @@ def of_plain(given: Plain, dtype: str) -> Literal:
     return Literal(TensorType(dtype, array.shape), array)
 
 
-def _as_array(given: Plain) -> npt.NDArray[np.generic]:
+def _as_array(given: object) -> npt.NDArray[np.generic]:
     try:
         return np.asarray(given)
     except ValueError:
