@@ -26,7 +26,7 @@ from coremlc.errors import (
 )
 from coremlc.mil.arrays import STORAGE
 from coremlc.mil.program import BlobRef, Function, Literal, Op, Program, Value
-from coremlc.mil.types import TensorType
+from coremlc.mil.types import StateType, TensorType
 
 if TYPE_CHECKING:
     from coremlc.bundle import Bundle
@@ -101,10 +101,10 @@ class Executable(ABC):
     @abstractmethod
     def _run(self, features: Mapping[str, Array]) -> dict[str, Array]: ...
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - nothing to give back is common
         """Give back what the engine holds."""
 
-    def reset(self) -> None:
+    def reset(self) -> None:  # noqa: B027 - few models have states
         """Forget the states: the next run starts from zeros."""
 
     def __enter__(self) -> Self:
@@ -197,8 +197,9 @@ def raise_all(refusals: Iterable[CoremlcError]) -> None:
 
 def zero_state(value: Value) -> Array:
     """A state before the first run."""
-    kind = value.type.tensor  # type: ignore[union-attr]
-    return np.zeros([int(d) for d in kind.shape], STORAGE[kind.dtype].numpy)
+    assert isinstance(value.type, StateType)
+    kind = value.type.tensor
+    return np.zeros([d for d in kind.shape if isinstance(d, int)], STORAGE[kind.dtype].numpy)
 
 
 def pick_function(program: Program, name: str | None) -> Function:

@@ -14,14 +14,16 @@ from coremlc.mil.program import Arg, Block, Function, Literal, Op, Program, Valu
 from coremlc.mil.types import TensorType
 
 MIL = {row.numpy: name for name, row in STORAGE.items() if row.bits >= 8}
+MIL |= {STORAGE[name].numpy: name for name in ("int4", "uint4")}
 ENGINES = ("reference", "onnxruntime")
 
 
 class C:
     """A constant array, where a bare array would be an input."""
 
-    def __init__(self, value: Any, dtype: Any = None) -> None:
-        self.value = np.asarray(value, dtype)
+    def __init__(self, value: Any, mil: str = "") -> None:
+        self.value = np.asarray(value)
+        self.mil = mil if mil else MIL[self.value.dtype]
 
 
 def type_of(x: np.ndarray) -> TensorType:
@@ -30,7 +32,7 @@ def type_of(x: np.ndarray) -> TensorType:
 
 def literal(value: Any, floats: Any = np.float32) -> Literal:
     if isinstance(value, C):
-        return Literal(type_of(value.value), value.value)
+        return Literal(TensorType(value.mil, value.value.shape), value.value)
     if isinstance(value, str):
         return Literal(TensorType("string"), value)
     array = np.asarray(value)
@@ -48,6 +50,7 @@ class Maker:
         self.opset = opset
         self.ops: list[Op] = []
         self.inputs: list[Value] = []
+        self.constexprs: set[str] = set()
 
     def input(self, name: str, like: Any) -> Value:
         kind = type_of(like) if isinstance(like, np.ndarray) else like
@@ -64,10 +67,12 @@ class Maker:
             many = x if isinstance(x, tuple) else (x,)
             args[name] = tuple(self.arg(item, floats) for item in many)
         draft = Op(kind, args, (), {}, blocks)
-        types = infer_op(draft, self.opset)
+        types = infer_op(draft, self.opset, self.constexprs)
         stem = f"v{len(self.ops)}_{id(self) % 9973}"
         outputs = tuple(Value(f"{stem}_{i}", t) for i, t in enumerate(types))
         self.ops.append(Op(kind, args, outputs, {}, blocks))
+        if kind.startswith("constexpr_"):
+            self.constexprs |= {v.name for v in outputs}
         return outputs[0] if len(outputs) == 1 else outputs
 
     def block(self, *outputs: Value, inputs: tuple[Value, ...] = ()) -> Block:

@@ -28,12 +28,12 @@ def test_bad_inputs_are_named(engine: str) -> None:
             ({"x": good["x"]}, "input 'y'"),
             ({**good, "z": good["x"]}, "no input 'z'"),
             ({**good, "x": good["x"].astype(np.float64)}, "dtype float64 where float32"),
-            ({**good, "x": good["x"][:1]}, r"shape \[1, 3\] where \[2, 3\]"),
+            ({**good, "x": good["x"][:1]}, "shape [1, 3] where [2, 3]"),
             ({**good, "x": 3.0}, "float is not a numpy array"),
         ):
-            with pytest.raises(InputError, match="") as caught:
+            with pytest.raises(InputError) as caught:
                 executable.run(features)
-            assert caught.match(message) or message in str(caught.value)
+            assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -114,7 +114,7 @@ def test_a_gather_that_validates_raises(engine: str) -> None:
     indices = np.array([0, -1], np.int32)
     given = {"x": np.ones((3, 2), np.float32), "indices": indices, "validate_indices": True}
     program, features = one_op("gather", given)
-    with start(program, engine) as executable, pytest.raises(InputError, match="3|-1"):
+    with start(program, engine) as executable, pytest.raises(InputError, match=r"3|-1"):
         executable.run(features)
 
 

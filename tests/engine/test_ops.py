@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ml_dtypes
+import numpy as np
 import pytest
 
+from coremlc.engine.ort import RECIPES
 from coremlc.engine.reference import KERNELS
-from tests.engine import cases, cases_movement
+from coremlc.engine.reference.plan import CONTROL
+from coremlc.mil.dialect import DIALECT
+from tests.engine import cases, cases_layers, cases_movement
 from tests.engine.cases import Case
-from tests.engine.programs import agree, one_op, run_all
+from tests.engine.programs import C, Maker, agree, one_op, run_all
 
 CASES = [
     *cases.elementwise(),
@@ -16,6 +21,7 @@ CASES = [
     *cases.products(),
     *cases.windows(),
     *cases_movement.all_cases(),
+    *cases_layers.all_cases(),
 ]
 
 
@@ -38,4 +44,47 @@ def _check(case: Case) -> None:
 
 
 def test_every_kernel_has_cases() -> None:
-    assert set(KERNELS) - {case.kind for case in CASES} == set()
+    tested_below = {"constexpr_lut_to_sparse", "constexpr_sparse_blockwise_shift_scale"}
+    assert set(KERNELS) - {case.kind for case in CASES} == tested_below
+
+
+REFUSED = {
+    "affine": "image",
+    "crop_resize": "image",
+    "resample": "image",
+    "non_maximum_suppression": "image",
+    "random_bernoulli": "no fixed meaning",
+    "random_categorical": "no fixed meaning",
+    "random_normal": "no fixed meaning",
+    "random_uniform": "no fixed meaning",
+}
+"""Ops that neither engine runs, and why."""
+
+
+def test_engines_cover_the_dialect() -> None:
+    assert set(KERNELS) | CONTROL | set(REFUSED) | {"const"} == set(DIALECT)
+    folded = {kind for kind in KERNELS if kind.startswith("constexpr_")}
+    assert set(RECIPES) == set(KERNELS) - folded
+
+
+@pytest.mark.parametrize("kind", ["lut", "scale"])
+def test_sparse_constants(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    mask = (rng.random((4, 6)) < 0.5).astype(np.uint8)
+    values = rng.integers(0, 16, int(mask.sum())).astype(ml_dtypes.uint4)
+    m = Maker()
+    x = m.input("x", np.ones((4, 6), np.float16))
+    packed = C(mask, "uint1")
+    if kind == "lut":
+        lut = C(rng.random((2, 1, 16, 1)).astype(np.float16))
+        outs = m.add("constexpr_lut_to_sparse", indices_mask=packed,
+                     indices_nonzero_data=C(values), lut=lut)  # fmt: skip
+    else:
+        scale = C(rng.random((2, 3)).astype(np.float16))
+        outs = m.add("constexpr_sparse_blockwise_shift_scale", data_mask=packed,
+                     nonzero_data=C(values), scale=scale)  # fmt: skip
+    dense = m.add("constexpr_sparse_to_dense", nonzero_data=outs[1], mask=outs[0])
+    program = m.program(m.add("mul", x=x, y=dense))
+    reference, other = run_all(program, {"x": np.ones((4, 6), np.float16)})
+    np.testing.assert_array_equal(reference[0], other[0])
+    assert ((reference[0] != 0) <= (mask != 0)).all()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 def cond(walk: Translator, op: Op) -> None:
+    """An If; what a branch returns gets a name of its own in it."""
     g = walk.g
     branches = []
     for block in op.blocks:

@@ -274,6 +274,6 @@ def float_to_int(g: Emitter, x: Name, dtype: str) -> str:
     whole = g.node("Mul", g.node("Sub", wide, high), number)  # INT_MIN - 1 wraps to INT_MAX
     if dtype == "int32":
         return whole
-    bounds = np.iinfo(STORAGE[dtype].numpy)
+    bounds = np.iinfo(str(STORAGE[dtype].numpy))
     low = g.node("Max", whole, g.const(np.int32(bounds.min)))
     return g.cast(g.node("Min", low, g.const(np.int32(bounds.max))), dtype)

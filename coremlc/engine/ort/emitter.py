@@ -115,7 +115,7 @@ class Emitter:
             entry.key, entry.value = key, str(text)
         return str(proto.name)
 
-    def const(self, value: Array | float | Sequence[Any], dtype: Any = None) -> str:
+    def const(self, value: Array | np.generic | float | Sequence[Any], dtype: Any = None) -> str:
         """An initializer of the main graph; equal small ones are shared."""
         array = np.asarray(value, dtype)
         mil = _NUMPY_TO_MIL[array.dtype]
@@ -150,7 +150,7 @@ class Emitter:
         self, kind: str, count: int, *inputs: Name, domain: str = "", **attributes: Any
     ) -> list[str]:
         """A node with `count` outputs."""
-        names = [self.use(x) for x in inputs]
+        names = [x if isinstance(x, str) else self.use(x) for x in inputs]
         proto = self.scopes[-1].graph.node.add()
         proto.op_type = kind
         if domain:

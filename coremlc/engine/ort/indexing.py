@@ -76,7 +76,7 @@ def _batched_gather(g: Emitter, x: T, index: Name, indices: T, at: int, batch: i
     tail = indices.rank - batch
     total = indices.rank + len(rest)
     moved = [batch + tail + i for i in range(len(middle))]
-    others = [i for i in range(batch + tail + len(middle), total)]
+    others = list(range(batch + tail + len(middle), total))
     return g.node(
         "Transpose", picked, perm=[*range(batch), *moved, *range(batch, batch + tail), *others]
     )

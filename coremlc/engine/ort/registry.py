@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 Result: TypeAlias = "str | list[str]"
 Function: TypeAlias = Callable[..., Result]
+F = TypeVar("F", bound=Function)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +29,10 @@ class Recipe:
 RECIPES: dict[str, Recipe] = {}
 
 
-def recipe(*names: str, wide: bool = False) -> Callable[[Function], Function]:
+def recipe(*names: str, wide: bool = False) -> Callable[[F], F]:
     """Register a function as the recipe of the MIL ops `names`."""
 
-    def register(function: Function) -> Function:
+    def register(function: F) -> F:
         typed = "out" in inspect.signature(function).parameters
         for name in names:
             assert name not in RECIPES, name

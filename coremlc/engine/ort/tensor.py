@@ -1,4 +1,4 @@
-"""What recipes see of a MIL value: its type, its ONNX name once it has one, its value if constant."""
+"""What recipes see of a MIL value: its type, its ONNX name, its value if it is constant."""
 
 from __future__ import annotations
 
@@ -96,18 +96,22 @@ def const_of(x: T, parameter: str) -> Array:
 
 
 def int_of(x: T | None, default: int, parameter: str = "axis") -> int:
+    """A constant int parameter."""
     return default if x is None else int(const_of(x, parameter).reshape(()))
 
 
 def bool_of(x: T | None, default: bool, parameter: str = "flag") -> bool:
+    """A constant bool parameter."""
     return default if x is None else bool(const_of(x, parameter))
 
 
 def float_of(x: T | None, default: float, parameter: str = "epsilon") -> float:
+    """A constant float parameter."""
     return default if x is None else float(const_of(x, parameter))
 
 
 def ints_of(x: T | None, default: list[int], parameter: str = "axes") -> list[int]:
+    """A constant vector of ints, or one int."""
     if x is None:
         return default
     return [int(v) for v in np.atleast_1d(const_of(x, parameter))]

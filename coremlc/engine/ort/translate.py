@@ -89,7 +89,7 @@ class Translator:
         if isinstance(value.type, TensorType) and value.type.dtype not in ONNX_DTYPES:
             self.refusals.append(
                 RefusedError(
-                    f"the ONNX Runtime engine has no dtype {value.type.dtype} (value %{value.name})",
+                    f"ONNX Runtime has no dtype {value.type.dtype}, which %{value.name} has",
                     fix="run with --engine reference",
                 )
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from coremlc.mil.dialect import DIALECT
 Array: TypeAlias = "npt.NDArray[Any]"
 Result: TypeAlias = "Array | tuple[Array, ...]"
 Function: TypeAlias = Callable[..., Result]
+F = TypeVar("F", bound=Function)
 
 VARIADIC = frozenset(
     name
@@ -55,10 +56,10 @@ class Kernel:
 KERNELS: dict[str, Kernel] = {}
 
 
-def kernel(*names: str, wide: bool = False) -> Callable[[Function], Function]:
+def kernel(*names: str, wide: bool = False) -> Callable[[F], F]:
     """Register a function as the kernel of the MIL ops `names`."""
 
-    def register(function: Function) -> Function:
+    def register(function: F) -> F:
         typed = "out" in inspect.signature(function).parameters
         for name in names:
             assert name not in KERNELS, name
