@@ -29,7 +29,8 @@ _FIXES = {
 @contextmanager
 def staged(target: Path, *, replace: bool) -> Iterator[Path]:
     """A directory to fill, which becomes `target` when all went well and vanishes when not."""
-    _check_target(target, replace=replace)
+    with writing(target):
+        _check_target(target, replace=replace)
     stage = target.parent / f".coremlc-{secrets.token_hex(8)}.tmp"
     with writing(target):
         stage.mkdir()

@@ -11,6 +11,9 @@ from coremlc.mil.pb2 import Message, classes
 
 Shape: TypeAlias = tuple[int, ...]
 
+_METADATA_TAG = b"\xa2\x06"
+"""Field 100 of a ModelDescription, length-delimited."""
+
 ARRAY_DTYPES = {
     "fp16": "FLOAT16",
     "fp32": "FLOAT32",
@@ -101,9 +104,31 @@ class ModelDescription:
 
 
 def description_to_bytes(description: ModelDescription) -> bytes:
-    """Serialized, the user's metadata sorted by key."""
-    out: bytes = description_to_proto(description).SerializeToString(deterministic=True)
-    return out
+    """Serialized, the user's metadata sorted by key.
+
+    Protobuf promises no order for maps, and its deterministic one isn't by key; the map is the last
+    field of the last field, so its entries are appended here.
+    """
+    spec = description_to_proto(replace(description, metadata=None))
+    out: bytes = spec.SerializeToString(deterministic=True)
+    if description.metadata is None:
+        return out
+    metadata = classes().model.Metadata()
+    _set_metadata(metadata, replace(description.metadata, user_defined={}))
+    inner: bytes = metadata.SerializeToString()
+    for key in sorted(description.user_defined):
+        entry = classes().model.Metadata(userDefined={key: description.user_defined[key]})
+        inner += entry.SerializeToString()
+    return out + _METADATA_TAG + _varint(len(inner)) + inner
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
 
 
 def description_from_bytes(data: bytes) -> ModelDescription:
