@@ -95,16 +95,27 @@ class Planner:
 
     def block(self, block: Block, kept: Iterable[int]) -> Steps:
         inputs = [self.define(value) for value in block.inputs]
-        steps = [self.step(op) for op in block.ops if op.kind != "const"]
+        steps = [step for op in block.ops if op.kind != "const" if (step := self.step(op))]
         outputs = [self.slot(value) for value in block.outputs]
         own = {*inputs, *(slot for step in steps for slot in step.outputs)}
         _mark_frees(steps, own - {*outputs, *kept})
         return Steps(inputs, steps, outputs)
 
-    def step(self, op: Op) -> Step:
+    def fold(self, op: Op, kernel: Kernel) -> None:
+        """A constexpr op: what it makes is a constant, made once."""
+        inputs = {n: self.template[self.slot(args[0])] for n, args in bindings_of(op).items()}
+        result = kernel(**inputs)
+        arrays = result if isinstance(result, tuple) else (result,)
+        for value, array in zip(op.outputs, arrays, strict=True):
+            self.template[self.define(value)] = array
+
+    def step(self, op: Op) -> Step | None:
         kernel = KERNELS.get(op.kind)
         if kernel is None and op.kind not in CONTROL:
             self.refusals.append(unknown_op(op, "reference", "onnxruntime"))
+        if kernel is not None and op.kind.startswith("constexpr_"):
+            self.fold(op, kernel)
+            return None
         inputs, lists = {}, {}
         for name, args in bindings_of(op).items():
             slots = [self.slot(arg) for arg in args]
