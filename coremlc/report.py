@@ -58,10 +58,13 @@ class CompileReport(Report):
             ("cache", self.cache),
             ("bundle", self.bundle),
             ("target", f"{self.target}, {self.precision}"),
-            ("size", f"{self.nodes} nodes -> {self.mil_ops} MIL ops, {_bytes(self.weights_bytes)}"),
+            (
+                "size",
+                f"{self.nodes} nodes -> {self.mil_ops} MIL ops, {byte_text(self.weights_bytes)}",
+            ),
             ("time", f"{self.total_ms:.1f} ms" + (f" ({stages})" if stages else "")),
         ]
-        return facts(rows + [("warning", warning) for warning in self.warnings])
+        return facts(rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +299,8 @@ def _render(table: Table) -> str:
     return "\n".join(line.rstrip() for line in out.getvalue().rstrip().splitlines())
 
 
-def _bytes(size: int) -> str:
+def byte_text(size: int) -> str:
+    """`1.5 MiB`."""
     value = float(size)
     for unit in ("bytes", "KiB", "MiB"):
         if value < 1024:

@@ -1,0 +1,5 @@
+"""`python -m coremlc`."""
+
+from coremlc.cli import main
+
+main()

@@ -1,0 +1,64 @@
+"""`coremlc compile`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from coremlc.cli import options
+from coremlc.errors import UsageError
+
+
+@click.command("compile")
+@click.argument(
+    "graphs", metavar="GRAPH...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Where the bundle shall go as well."
+)
+@click.option("--dump-after", metavar="STAGE", help="Print the graph as it is after a stage.")
+@click.option("--check-passes", is_flag=True, help="Check that every pass keeps the numbers.")
+@options.compile_options
+@options.verbosity_options
+@options.json_option
+def compile_command(
+    graphs: tuple[Path, ...],
+    output: Path | None,
+    dump_after: str | None,
+    check_passes: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Compile each GRAPH, a GoMLX graph.pb, to a .mlmodelc bundle in the cache.
+
+    Prints the cache key, the bundle's path and what was done; with --json one object for each
+    graph. A -o that ends in .mlpackage gives a package.
+
+    \b
+    Examples:
+        coremlc compile model.pb
+        coremlc compile model.pb --target iOS17 -o model.mlmodelc
+        coremlc compile model.pb --json | jq -r .bundle
+    """
+    from coremlc.compiler import compile_graph
+
+    how = options.parse_compile_options(given)
+    if output is not None and len(graphs) > 1:
+        raise UsageError("-o takes one graph", fix="compile the graphs one at a time")
+    for graph in graphs:
+        report = compile_graph(
+            graph,
+            target=how.target,
+            precision=how.precision,
+            assume=how.assume,
+            dims=how.dims,
+            strict=how.strict,
+            use_cache=how.use_cache,
+            output=output,
+            dump_after=dump_after,
+            check_passes=check_passes,
+        )
+        options.warn(report.warnings)
+        options.show(report, as_json=as_json)
