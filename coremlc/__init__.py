@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "compile", "load"]
 
 
-def compile(  # noqa: A001  (the builtin is not used here, and users write coremlc.compile)
+def compile(
     graph: str | os.PathLike[str],
     *,
     target: str = "iOS18",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -175,7 +175,7 @@ def _set_level(level: int) -> Callable[[click.Context, click.Parameter, bool], N
     return callback
 
 
-def _all(options: Iterable[Callable[[F], F]], command: F) -> F:
+def _all(options: Sequence[Callable[[F], F]], command: F) -> F:
     for option in reversed(options):
         command = option(command)
     return command
