@@ -2,11 +2,12 @@
 
 import shutil
 import struct
+from dataclasses import replace
 
 import numpy as np
 
 from coremlc.mil.description import Feature, FunctionDescription, Metadata, ModelDescription
-from coremlc.mil.model import Model
+from coremlc.mil.model import Model, model_to_bytes
 from coremlc.mil.program import Program, Value
 from coremlc.mil.types import StateType, TensorType
 from tests.mil import programs
@@ -85,6 +86,14 @@ def whole_package(package, real, into):
         weights.parent.mkdir(exist_ok=True)
         shutil.copy(real / "weights/weight.bin", weights)
     return copy
+
+
+def only_the_program(bundle, model):
+    """The model's bytes with this bundle's function and nothing a compiler adds."""
+    (function,) = bundle.program.functions.values()
+    inputs = tuple(sorted(function.inputs, key=lambda value: value.name))
+    program = Program({"main": replace(function, inputs=inputs, attributes={})})
+    return model_to_bytes(replace(model, program=program))
 
 
 def sorted_map(coremldata):

@@ -9,10 +9,8 @@ from coremlc.bundle import compile_package, read_bundle, write_mlmodelc
 from coremlc.bundle.coremldata import coremldata
 from coremlc.bundle.metadata import class_name_of, metadata_json
 from coremlc.bundle.slots import slot_order, string_hash
-from coremlc.mil.model import model_to_bytes
-from coremlc.mil.program import Program
 from coremlc.mil.text import print_program
-from tests.bundle.builds import files_of, sorted_map, whole_package
+from tests.bundle.builds import files_of, only_the_program, sorted_map, whole_package
 from tests.samples import EXPORT, bundles, named, needs_samples, packages
 
 EXPORTED = ("fp16-subnormal-cast", "quantized-constexpr", "flexible-weighted-legacy")
@@ -93,14 +91,6 @@ def test_the_program_of_a_bundle_is_that_of_its_package():
         stored = read_bundle(package)
         trees = [only_the_program(bundle, stored.model) for bundle in (text, stored)]
         assert trees[0] == trees[1]
-
-
-def only_the_program(bundle, model):
-    """The model's bytes with this bundle's function and nothing a compiler adds."""
-    (function,) = bundle.program.functions.values()
-    inputs = tuple(sorted(function.inputs, key=lambda value: value.name))
-    program = Program({"main": replace(function, inputs=inputs)})
-    return model_to_bytes(replace(model, program=program))
 
 
 def test_the_hash_of_strings():

@@ -1,0 +1,64 @@
+"""coremltools as judge: what it writes is read and written again as it was."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from coremlc.bundle import compile_package, read_bundle, verify_bundle, write_mlpackage
+from coremlc.mil.model import model_to_bytes
+from coremlc.mil.pb2 import classes
+from tests.bundle.builds import files_of, only_the_program
+
+MAKER = Path(__file__).with_name("make_packages.py")
+
+
+def packages(directory, count):
+    command = [sys.executable, str(MAKER), str(directory), str(count)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return sorted(directory.glob("*.mlpackage"))
+
+
+def check(package):
+    bundle = read_bundle(package)
+    data = bundle.file.read_bytes()
+    spec = classes().model.Model()
+    spec.ParseFromString(data)
+    assert model_to_bytes(bundle.model) == spec.SerializeToString(deterministic=True), package
+    assert verify_bundle(package) == []
+
+    target = package.with_suffix(".mlmodelc")
+    compile_package(package, target)
+    assert verify_bundle(target) == []
+    compiled = read_bundle(target)
+    assert only_the_program(compiled, bundle.model) == only_the_program(bundle, bundle.model)
+    assert compiled.description == replace(
+        bundle.description, metadata=compiled.description.metadata
+    )
+
+    again = package.with_name(f"again-{package.name}")
+    write_mlpackage(again, bundle.model, weights_root=bundle.weights_root)
+    copied = read_bundle(again).model
+    assert model_to_bytes(copied) == model_to_bytes(bundle.model)
+    weights = "Data/com.apple.CoreML/weights/weight.bin"
+    assert files_of(again).get(weights) == files_of(package).get(weights)
+
+
+def test_packages_of_every_target(tmp_path):
+    made = packages(tmp_path, 24)
+    assert len(made) == 24 + 4 * 3 + 1
+    for package in made:
+        check(package)
+    text = read_bundle(tmp_path / "loop-9.mlmodelc").text
+    assert "\n                (int32 " in text
+    assert "FlexibleShapeInformation" in read_bundle(tmp_path / "ranged-6.mlmodelc").text
+    assert "(state<tensor<fp16, [1, 4]>>" in read_bundle(tmp_path / "state-9.mlmodelc").text
+
+
+@pytest.mark.slow
+def test_three_hundred_random_packages(tmp_path):
+    for package in packages(tmp_path, 300):
+        check(package)
