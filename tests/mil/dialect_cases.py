@@ -94,6 +94,7 @@ ELEMENTWISE = cases(
     ("logical_and logical_or logical_xor", {"x": t("bool[2, 1]"), "y": t("bool[3]")}),
     ("select", {"cond": t("bool[2, 3]"), "a": t("fp32[2, 3]"), "b": t("fp32[2, 3]")}),
     ("select", {"cond": t("bool[3]"), "a": t("bool[2, 3]"), "b": t("bool[1, 3]")}),
+    ("select", {"cond": t("bool"), "a": t("int32"), "b": t("int32[4]")}),
     ("cast", {"x": X, "dtype": "int32"}),
     ("cast", {"x": t("bool"), "dtype": "fp16"}),
 )

@@ -25,8 +25,14 @@ def _compare(args: Args) -> TensorType:
 
 
 def _select(args: Args) -> TensorType:
-    shapes = (args.shape("a"), args.shape("b"), args.shape("cond"))
-    return TensorType(args.type("a").dtype, broadcast(args, *shapes))
+    """The shape of a and b; coremltools leaves cond out of it, so cond may not be larger."""
+    shape = broadcast(args, args.shape("a"), args.shape("b"))
+    if broadcast(args, shape, args.shape("cond")) != shape:
+        raise args.error(
+            f"cond is {args.spell('cond')}, a is {args.spell('a')}, b is {args.spell('b')}",
+            fix="tile a or b to the shape of cond",
+        )
+    return TensorType(args.type("a").dtype, shape)
 
 
 def _cast(args: Args) -> TensorType:

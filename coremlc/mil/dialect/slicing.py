@@ -161,8 +161,10 @@ def _one_hot(args: Args) -> TensorType:
     depth = args.scalar("one_hot_vector_size")
     if depth is not None and depth < 0:
         raise args.error(f"one_hot_vector_size is {depth}", fix="give 0 or more")
-    name = next((name for name in ("on_value", "off_value") if name in args), None)
-    dtype = "int32" if name is None else args.type(name).dtype
+    given = [args.type(name).dtype for name in ("on_value", "off_value") if name in args]
+    dtype = given[0] if given else "int32"
+    if len(given) == 1 and dtype != "int32":
+        raise args.error(f"one value is {dtype}, the other int32", fix="give on_value, off_value")
     size = None if depth is None else int(depth)
     return TensorType(dtype, (*shape[:axis], size, *shape[axis:]))
 
