@@ -92,6 +92,12 @@ class DifferenceError(CoremlcError):
     exit_code = 4
 
 
+class InternalError(CoremlcError):
+    """A check of our own work failed: our bug (exit code 70)."""
+
+    exit_code = 70
+
+
 @contextmanager
 def at(where: Where) -> Iterator[None]:
     """Attach `where` to any CoremlcError that has no place yet."""

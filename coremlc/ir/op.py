@@ -35,8 +35,8 @@ class Op:
     """evaluate takes and gives elements in their own dtype: data movement, bit views."""
     refused: ClassVar[str] = ""
     """Why it can be neither lowered nor decomposed, for the user."""
-    dtypes: ClassVar[str] = "any"
-    """Accepted dtypes, for docs/ops.md."""
+    optional: ClassVar[tuple[str, ...]] = ()
+    """Bool fields that say which of the last operands are there."""
 
     infer: Any
     evaluate: Any

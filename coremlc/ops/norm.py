@@ -80,11 +80,12 @@ class FusedLayerNorm(Op):
     Source: GoMLX `FusedLayerNorm`. Decomposes to MIL `layer_norm` of the last axes.
     """
 
+    optional = ("gamma", "beta")
     axes: Axes
     epsilon: float
-    gamma: bool = True
-    """Which of the optional operands are there."""
-    beta: bool = True
+    gamma: bool
+    """Whether that operand is there."""
+    beta: bool
 
     def infer(self, x: TensorType, *affine: TensorType) -> TensorType:
         check_dtype(self.kind, x, FLOAT)  # C3

@@ -1,1 +1,5 @@
-"""passes."""
+"""Passes from the recorded Graph to one that lowers: simplify, legalize, decompose."""
+
+from coremlc.passes.pipeline import STAGES, run
+
+__all__ = ["STAGES", "run"]

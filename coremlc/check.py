@@ -1,0 +1,47 @@
+"""Checks that compiling keeps the numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from coremlc import reference
+from coremlc.compare import difference
+from coremlc.errors import InternalError
+from coremlc.ir.graph import Graph
+from coremlc.ir.op import Array
+from coremlc.runner import random_array
+from coremlc.signature import Signature
+from coremlc.targets import DEFAULT
+
+SEED = 0
+
+
+class PassCheck:
+    """Called after each stage: compares the graph with the one that was read, on random inputs.
+
+    Raises:
+        InternalError: a stage changed an output beyond the tolerance of its dtype.
+    """
+
+    def __init__(self) -> None:
+        self._inputs: list[Array] = []
+        self._expected: list[Array] = []
+
+    def __call__(self, stage: str, graph: Graph) -> None:
+        if not self._expected:
+            rng = np.random.default_rng(SEED)
+            ports = Signature.of_graph(graph, DEFAULT).inputs
+            self._inputs = [random_array(port, rng) for port in ports]
+        parameters = zip(self._inputs, graph.main.parameters, strict=True)
+        given = [x.astype(p.type.dtype.numpy) for x, p in parameters]
+        results = reference.run(graph.main, given)
+        if not self._expected:
+            self._expected = results
+        for output, got, expected in zip(graph.outputs, results, self._expected, strict=True):
+            found = difference(output.name, got.astype(expected.dtype), expected)
+            if found.mismatched:
+                raise InternalError(
+                    f"stage {stage} changed output {output.name!r}: {found.mismatched} of "
+                    f"{found.count} elements, by up to {found.max_abs}",
+                    fix="report it, with the graph.pb",
+                )

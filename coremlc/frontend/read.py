@@ -1,0 +1,306 @@
+"""Reads graph.pb and the weights beside it into a Graph.
+
+Everything is checked here: what is wrong with the file is an error that names the place; a graph
+that comes out is typed, closed and in topological order.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from google.protobuf.message import DecodeError
+
+from coremlc.errors import CoremlcError, FormatError, RefusedError, UsageError, Where, at
+from coremlc.frontend import graph_pb2 as pb
+from coremlc.frontend.attributes import make, shape_of, takes_attributes
+from coremlc.frontend.weights import DataFile
+from coremlc.ir.graph import Function, Graph, Input, Node, Output, Value, infer
+from coremlc.ir.literal import TensorData
+from coremlc.ir.op import REGISTRY, Array, Op
+from coremlc.ir.types import TensorType
+from coremlc.ops.leaves import Constant
+from coremlc.ops.refused import REFUSED, Unsupported
+
+FORMAT_MAJOR = 1
+FEATURES = frozenset({"closures", "dynamic_axes", "packed"})
+MAX_BYTES = 64 << 20
+MAX_DEPTH = 64
+MAX_RANK = 16
+MAX_NODES = 1 << 20
+INLINE_BYTES = 1024
+_RESAVE = "save the graph again with the recorder"
+
+
+def read(path: Path, dims: Mapping[str, int] | None = None) -> Graph:
+    """The graph of a graph.pb.
+
+    dims: sizes of its named axes; those left out take the default that the file states.
+
+    Raises:
+        FormatError: the file, or the weights file beside it, is not what its format says.
+        UsageError: a named axis has no size, or one that it does not allow.
+    """
+    with at(Where(file=str(path))):
+        return _File(path, _parse(path), dims or {}).graph()
+
+
+def _parse(path: Path) -> pb.GraphFile:
+    try:
+        size = path.stat().st_size
+        data = path.read_bytes() if size <= MAX_BYTES else b""
+    except OSError as error:
+        raise FormatError(
+            f"the graph can't be read: {error.strerror}", fix="check the path and its permissions"
+        ) from None
+    if size > MAX_BYTES:
+        raise FormatError(
+            f"the graph has {size} bytes, more than {MAX_BYTES}",
+            fix="weights belong in the .safetensors file: save it with the recorder",
+        )
+    file = pb.GraphFile()
+    try:
+        file.ParseFromString(data)
+    except (DecodeError, RecursionError):
+        raise FormatError("not a graph.pb: the protobuf does not parse", fix=_RESAVE) from None
+    if file.format_major != FORMAT_MAJOR:
+        known = f"this coremlc reads {FORMAT_MAJOR}"
+        newer = file.format_major > FORMAT_MAJOR
+        raise FormatError(
+            f"format {file.format_major}.{file.format_minor}, {known}"
+            if newer
+            else "not a graph.pb: it states no format",
+            fix="update coremlc" if newer else _RESAVE,
+        )
+    unknown = sorted(set(file.required_features) - FEATURES)
+    if unknown:
+        raise FormatError(f"it needs features {unknown}", fix="update coremlc")
+    return file
+
+
+class _File:
+    """One file while it is read."""
+
+    def __init__(self, path: Path, file: pb.GraphFile, dims: Mapping[str, int]) -> None:
+        self._path = path
+        self._pb = file
+        self._dims = _sizes(file, dims)
+        self._values: dict[int, Value] = {}
+        self._types: dict[bytes, TensorType] = {}
+        self._files: dict[int, DataFile] = {}
+        self._depth = 0
+        self._splats: dict[tuple[TensorType, bytes], Array] = {}
+        self._functions: dict[int, Function] = {}
+
+    def graph(self) -> Graph:
+        if sum(len(f.nodes) for f in self._pb.functions) > MAX_NODES:
+            raise FormatError(f"more than {MAX_NODES} nodes", fix="split the graph")
+        if self._pb.main >= len(self._pb.functions):
+            raise FormatError(f"there is no function {self._pb.main}", fix=_RESAVE)
+        for i in range(len(self._pb.data_files)):
+            self._data_file(i)
+        source = self._pb.functions[self._pb.main]
+        main = self._function(self._pb.main)
+        if not main.results:
+            raise FormatError("the graph has no results", fix="return a value from the function")
+        roles = pb.Parameter.Role
+        inputs = tuple(
+            Input(p.name, "variable" if p.role == roles.VARIABLE else "input")
+            for p in source.parameters
+        )
+        outputs = tuple(_output(r, i) for i, r in enumerate(source.results))
+        for what, names in (("input", [i.name for i in inputs]), ("output", _names(outputs))):
+            for name in names:
+                if not name or names.count(name) > 1:
+                    raise FormatError(f"{what} name {name!r} is empty or taken", fix="rename it")
+        return Graph(main, inputs, outputs, self._pb.name or self._path.stem)
+
+    def _function(self, index: int) -> Function:
+        if index in self._functions:
+            return self._functions[index]
+        if index >= len(self._pb.functions):
+            raise FormatError(f"there is no function {index}", fix=_RESAVE)
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise FormatError(f"functions nest deeper than {MAX_DEPTH}", fix="nest less")
+        source = self._pb.functions[index]
+        parameters = []
+        for p in source.parameters:
+            with at(Where(f"parameter {p.name!r}")):
+                value = Value(self._type(p.value.shape))
+                self._define(p.value.id, value)
+                parameters.append(value)
+        nodes = [self._node(node) for node in source.nodes]
+        results = tuple(self._use(r.value, f"result {i}") for i, r in enumerate(source.results))
+        self._depth -= 1
+        function = Function(tuple(parameters), tuple(nodes), results, source.name)
+        self._functions[index] = function
+        return function
+
+    def _node(self, node: pb.Node) -> Node:
+        try:
+            return self._typed_node(node)
+        except CoremlcError as error:
+            if error.where is None or not error.where.what:
+                ids = ", ".join(f"%{r.id}" for r in node.results)
+                where = Where(f"node {ids} ({node.op})", self._source(node.location))
+                error.where = where
+            raise
+
+    def _typed_node(self, node: pb.Node) -> Node:
+        present = [i for i in node.operands if i]
+        operands = tuple([self._use(i, "operand") for i in present])
+        types = tuple([self._type(r.shape) for r in node.results])
+        op = self._op(node, types, operands)
+        inferred = types if isinstance(op, Unsupported) else infer(op, operands)
+        if inferred != types:
+            raise FormatError(
+                f"its results are {_spell(types)} in the file, {_spell(inferred)} by its operands",
+                fix=_RESAVE,
+            )
+        result = Node(op, operands, types, self._source(node.location), node.label)
+        for recorded, value in zip(node.results, result.results, strict=True):
+            self._define(recorded.id, value)
+        return result
+
+    def _op(self, node: pb.Node, types: tuple[TensorType, ...], operands: tuple[Value, ...]) -> Op:
+        if node.op == "Constant":
+            return Constant(self._tensor(node.constant))
+        if node.op in REFUSED:
+            return Unsupported(node.op, types)
+        cls = REGISTRY.get(node.op)
+        if cls is None or not cls.gomlx:
+            raise FormatError(f"op {node.op!r} is unknown to this coremlc", fix="update coremlc")
+        extra: dict[str, Any] = _static(node.op, types, operands)
+        if node.op == "Call":
+            if len(node.functions) != 1:
+                raise FormatError(f"Call of {len(node.functions)} functions", fix=_RESAVE)
+            return make(cls, None, self._size, {"f": self._function(node.functions[0])})  # type: ignore[no-any-return]
+        optional = getattr(cls, "optional", ())
+        if optional:
+            flags = [bool(i) for i in node.operands[-len(optional) :]]
+            extra.update(zip(optional, flags, strict=False))
+        message = None
+        if takes_attributes(cls):
+            member = node.attributes.WhichOneof("kind")
+            message = getattr(node.attributes, member) if member else None
+            if message is None or message.DESCRIPTOR.name != f"{node.op}Attributes":
+                raise FormatError(f"{node.op} without its attributes", fix=_RESAVE)
+        return make(cls, message, self._size, extra)  # type: ignore[no-any-return]
+
+    def _define(self, index: int, value: Value) -> None:
+        if index == 0 or index in self._values:
+            raise FormatError(f"value id {index} is zero or defined twice", fix=_RESAVE)
+        self._values[index] = value
+
+    def _use(self, index: int, what: str) -> Value:
+        if index not in self._values:
+            raise FormatError(f"{what}: value %{index} is not defined before", fix=_RESAVE)
+        return self._values[index]
+
+    def _type(self, shape: Any) -> TensorType:
+        key = shape.SerializeToString()
+        known = self._types.get(key)
+        if known is not None:
+            return known
+        known = shape_of(shape, self._size)
+        if known.rank > MAX_RANK or any(d < 0 for d in known.shape):
+            raise FormatError(
+                f"a value of type {known}", fix=f"use at most {MAX_RANK} dims, none below 0"
+            )
+        self._types[key] = known
+        return known
+
+    def _size(self, symbol: str) -> int:
+        """Size of a named axis, or of a sum of such (`=a+b`)."""
+        terms = symbol.removeprefix("=").split("+")
+        unknown = [t for t in terms if t not in self._dims and not t.isdigit()]
+        if unknown:
+            raise UsageError(
+                f"axis {unknown[0]!r} has no size", fix=f"state one: --dim {unknown[0]}=N"
+            )
+        return sum(int(t) if t.isdigit() else self._dims[t] for t in terms)
+
+    def _source(self, location: pb.SourceLoc) -> str:
+        index = location.file_plus_1 - 1
+        if not 0 <= index < len(self._pb.source_files):
+            return ""
+        return f"{self._pb.source_files[index]}:{location.line}"
+
+    def _data_file(self, index: int) -> DataFile:
+        if index not in self._files:
+            if index >= len(self._pb.data_files):
+                raise FormatError(f"there is no data file {index}", fix=_RESAVE)
+            row = self._pb.data_files[index]
+            if not re.fullmatch(r"[^/\\\0]+", row.name) or row.name in (".", ".."):
+                raise FormatError(f"data file {row.name!r} is not a plain name", fix=_RESAVE)
+            self._files[index] = DataFile(self._path.parent / row.name, row.size, row.sha256)
+        return self._files[index]
+
+    def _tensor(self, tensor: pb.Tensor) -> TensorData:
+        t = self._type(tensor.shape)
+        if t.dtype.bits < 8:
+            raise RefusedError(
+                f"a constant of {t.dtype.name}", fix="convert it to Int8 before it enters the graph"
+            )
+        kind = tensor.WhichOneof("data")
+        numpy = t.dtype.numpy
+        if kind == "external":
+            file = self._data_file(tensor.external.data_file)
+            return TensorData(
+                t.dtype, file.tensor(tensor.external.name, numpy, t.shape), tensor.sha256
+            )
+        if kind not in ("inline", "splat"):
+            raise FormatError("a constant without elements", fix=_RESAVE)
+        raw = getattr(tensor, kind)
+        count = 1 if kind == "splat" else t.size
+        if len(raw) != count * numpy.itemsize or (kind == "inline" and len(raw) > INLINE_BYTES):
+            raise FormatError(f"{len(raw)} bytes for {t}", fix=_RESAVE)
+        array = np.frombuffer(raw, numpy)
+        if kind == "splat":
+            return TensorData(t.dtype, np.broadcast_to(array.reshape(()), t.shape))
+        return TensorData(t.dtype, array.reshape(t.shape))
+
+
+def _sizes(file: pb.GraphFile, given: Mapping[str, int]) -> dict[str, int]:
+    """Size of each named axis."""
+    axes = {axis.name: axis for axis in file.axes}
+    for name, size in given.items():
+        if name not in axes:
+            raise UsageError(
+                f"there is no axis {name!r}", fix=f"the graph has {', '.join(axes) or 'none'}"
+            )
+        axis = axes[name]
+        low, high = axis.min, axis.max if axis.max > 0 else math.inf
+        if not low <= size <= high or (axis.sizes and size not in axis.sizes):
+            allowed = list(axis.sizes) or f"{low}..{high}"
+            raise UsageError(f"axis {name!r} of size {size}", fix=f"use {allowed}")
+    defaults = {name: axis.default for name, axis in axes.items() if axis.default > 0}
+    return defaults | dict(given)
+
+
+def _static(
+    kind: str, types: tuple[TensorType, ...], operands: tuple[Value, ...]
+) -> dict[str, Any]:
+    """Attributes that hold -1 where an axis is named, from the shapes now known."""
+    if kind == "Reshape" and types:
+        return {"dimensions": types[0].shape}
+    return {}
+
+
+def _output(result: pb.Result, index: int) -> Output:
+    if result.role == pb.Result.Role.VARIABLE_UPDATE:
+        return Output(result.name or f"output{index}", "variable_update", result.variable)
+    return Output(result.name or f"output{index}")
+
+
+def _names(outputs: tuple[Output, ...]) -> list[str]:
+    return [o.name for o in outputs]
+
+
+def _spell(types: tuple[TensorType, ...]) -> str:
+    return ", ".join(map(str, types)) or "nothing"

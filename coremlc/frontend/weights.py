@@ -1,0 +1,71 @@
+"""Tensors of a safetensors file, mapped read-only: nothing is copied."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+from pathlib import Path
+
+import numpy as np
+
+from coremlc.errors import FormatError, Where
+from coremlc.ir.op import Array
+
+_MAX_HEADER = 100 << 20
+
+
+class DataFile:
+    """A safetensors file beside graph.pb.
+
+    Raises:
+        FormatError: it is missing, of another size or content than graph.pb states, or malformed.
+    """
+
+    def __init__(self, path: Path, size: int, sha256: bytes) -> None:
+        self.where = Where(file=str(path))
+        if not path.is_file():
+            raise self._wrong("the weights file is missing", f"put {path.name} beside the graph")
+        if path.stat().st_size != size:
+            raise self._wrong(
+                f"the weights file has {path.stat().st_size} bytes, the graph states {size}",
+                "save the model again: the two files belong together",
+            )
+        with path.open("rb") as file:
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+        if hashlib.sha256(self._map).digest() != sha256:
+            raise self._wrong(
+                "the weights file's content is not what the graph states (SHA-256 differs)",
+                "save the model again: the two files belong together",
+            )
+        self._tensors = self._header()
+
+    def _wrong(self, what: str, fix: str) -> FormatError:
+        return FormatError(what, fix=fix, where=self.where)
+
+    def _header(self) -> dict[str, tuple[int, int]]:
+        """Name -> (first byte, byte after the last) in the file."""
+        length = int.from_bytes(self._map[:8], "little")
+        start = 8 + length
+        if len(self._map) < 8 or length > _MAX_HEADER or start > len(self._map):
+            raise self._wrong("not a safetensors file", "save the model again")
+        try:
+            rows = json.loads(self._map[8:start])
+            rows.pop("__metadata__", None)
+            places = {k: tuple(map(int, v["data_offsets"])) for k, v in rows.items()}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise self._wrong("its safetensors header is malformed", "save it again") from None
+        return {name: (start + low, start + high) for name, (low, high) in places.items()}
+
+    def tensor(self, name: str, dtype: np.dtype[np.generic], shape: tuple[int, ...]) -> Array:
+        """A view of one tensor."""
+        if name not in self._tensors:
+            raise self._wrong(f"no tensor {name!r} in the file", "save the model again")
+        low, high = self._tensors[name]
+        count = int(np.prod(shape, dtype=np.int64))
+        if not 0 <= low <= high <= len(self._map) or high - low != count * dtype.itemsize:
+            raise self._wrong(
+                f"tensor {name!r} is bytes {low}..{high}, {count} x {dtype} are expected",
+                "save the model again",
+            )
+        return np.frombuffer(self._map, dtype, count, low).reshape(shape)

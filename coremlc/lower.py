@@ -1,0 +1,60 @@
+"""Graph to MIL: walk, call each op's `lower`, check that every MIL type is the GoMLX type."""
+
+from __future__ import annotations
+
+from coremlc.dtypes import BOOL
+from coremlc.errors import at
+from coremlc.ir.graph import Graph, Node, Value, where
+from coremlc.ir.types import TensorType
+from coremlc.mil.builder import Builder
+from coremlc.mil.program import Program
+from coremlc.mil.program import Value as MilValue
+from coremlc.mil.types import TensorType as MilType
+
+
+def lower(graph: Graph, features: Features, opset: str) -> Program:
+    """A MIL program of a graph of primitives; features name and type what goes in and out.
+
+    features: (name, MIL dtype) of each parameter and of each result of the main function.
+    """
+    m = Builder(opset)
+    values: dict[Value, MilValue] = {}
+    inputs, outputs = features
+    for parameter, (name, dtype) in zip(graph.main.parameters, inputs, strict=True):
+        given = m.input(name, MilType(dtype, parameter.type.shape or (1,)))
+        values[parameter] = _received(m, given, parameter.type)
+    for node in graph.main.nodes:
+        with at(where(node)):
+            _lower_node(m, node, values)
+    results = []
+    for result, (name, dtype) in zip(graph.main.results, outputs, strict=True):
+        results.append((name, _sent(m, values[result], dtype)))
+    return Program({"main": m.finish(results)})
+
+
+Features = tuple[list[tuple[str, str]], list[tuple[str, str]]]
+
+
+def _lower_node(m: Builder, node: Node, values: dict[Value, MilValue]) -> None:
+    lowered = node.op.lower(m, *[values[o] for o in node.operands])
+    results: tuple[MilValue, ...] = (lowered,) if isinstance(lowered, MilValue) else lowered
+    for value, result in zip(node.results, results, strict=True):
+        wanted = MilType(value.type.dtype.mil, value.type.shape)
+        assert result.type == wanted, f"{node.op} lowered to {result.type}, not {wanted}"
+        values[value] = result
+
+
+def _received(m: Builder, x: MilValue, t: TensorType) -> MilValue:
+    """A feature as the graph's value: rank 0 travels as [1], bool as int32."""
+    if not t.shape:
+        x = m.squeeze(x=x, axes=[0])
+    if t.dtype is BOOL:
+        return m.not_equal(x=x, y=0)
+    return x if x.tensor.dtype == t.dtype.mil else m.cast(x=x, dtype=t.dtype.mil)
+
+
+def _sent(m: Builder, x: MilValue, dtype: str) -> MilValue:
+    """A value of the graph as a feature."""
+    if not x.tensor.shape:
+        x = m.expand_dims(x=x, axes=[0])
+    return x if x.tensor.dtype == dtype else m.cast(x=x, dtype=dtype)

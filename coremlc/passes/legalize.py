@@ -1,0 +1,189 @@
+"""Dtypes that Core ML lacks become dtypes that it has, or refusals: never a silently other number.
+
+int64 -> int32 where the values are proved to fit; float64 -> float32 with a warning. All that can't
+be done is collected, so that a user sees every refusal of a graph at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from coremlc.dtypes import BOOL, F16, F32, F64, I32, I64, DType
+from coremlc.errors import CoremlcError, RefusedError, Where
+from coremlc.ir.graph import Builder, Graph, Input, Node, Value, where
+from coremlc.ir.literal import TensorData
+from coremlc.ir.op import REGISTRY, Op, Range
+from coremlc.ir.types import TensorType
+from coremlc.ops.leaves import Constant
+from coremlc.ops.refused import REFUSED, Unsupported
+from coremlc.passes import ranges
+
+LEGAL = frozenset({BOOL, I32, F16, F32})
+NARROWED: dict[DType, DType] = {I64: I32, F64: F32}
+MAX_RANK = 5
+_WHY: dict[str, str] = {
+    "complex": "complex numbers are not lowered yet",
+    "int": "Core ML computes in int32; its exact emulation is not built yet",
+    "uint": "Core ML has no unsigned arithmetic; its exact emulation is not built yet",
+    "float": "Core ML has float16 and float32",
+}
+
+
+class Legalizer:
+    """One run over one graph."""
+
+    def __init__(self, *, strict: bool) -> None:
+        self.refusals: list[CoremlcError] = []
+        self._strict = strict
+        self._float64: list[str] = []
+
+    def graph(self, graph: Graph) -> Graph:
+        """The graph in legal dtypes; what has none is in `refusals`."""
+        g = Builder()
+        mapped: dict[Value, Value] = {}
+        known: dict[Value, Range] = {}
+        for value, given in zip(graph.main.parameters, graph.inputs, strict=True):
+            with_where = Where(f"input {given.name!r}")
+            mapped[value] = self._parameter(g, value, with_where)
+            known[value] = _input_range(given, value.type)
+        for node in graph.main.nodes:
+            self._node(g, node, mapped, known)
+        results = tuple([mapped[r] for r in graph.main.results])
+        main = g.finish(*results, name=graph.main.name)
+        return graph.with_main(main).warn(*self._warnings())
+
+    def _warnings(self) -> list[str]:
+        if not self._float64:
+            return []
+        count, first = len(self._float64), self._float64[0]
+        return [
+            f"{count} float64 value{'s' if count > 1 else ''} computed in float32, "
+            f"the first at {first}; --strict refuses them"
+        ]
+
+    def _parameter(self, g: Builder, value: Value, place: Where) -> Value:
+        self._check_type(value.type, place)
+        return g.parameter(_legal_type(value.type))
+
+    def _node(
+        self, g: Builder, node: Node, mapped: dict[Value, Value], known: dict[Value, Range]
+    ) -> None:
+        place = where(node)
+        self._check_op(node.op, place)
+        for result, interval in zip(node.results, ranges.of_node(node, known), strict=True):
+            self._check_type(result.type, place)
+            if result.type.dtype is I64:
+                self._check_fits(interval, node, place)
+            known[result] = ranges.wrapped(interval, result.type)
+        operands = tuple([mapped[o] for o in node.operands])
+        op = self._op(node.op, place)
+        if op is node.op and operands == node.operands:
+            g.append(node)
+            mapped.update(zip(node.results, node.results, strict=True))
+            return
+        types = tuple([_legal_type(r.type) for r in node.results])
+        fresh = Node(op, operands, types, node.source, node.label)
+        g.append(fresh)
+        mapped.update(zip(node.results, fresh.results, strict=True))
+
+    def _check_op(self, op: Op, place: Where) -> None:
+        if isinstance(op, Unsupported):
+            self._refuse(f"{op.op}: {REFUSED[op.op]}", "build the model without it", place)
+
+    def _check_type(self, t: TensorType, place: Where) -> None:
+        dtype = t.dtype
+        if t.rank > MAX_RANK:
+            self._refuse(f"{t} has rank {t.rank}, Core ML stops at {MAX_RANK}", "merge axes", place)
+        if dtype is F64:
+            self._float64.append(str(place))
+            if self._strict:
+                self._refuse(f"{t}: Core ML has no float64", "use Float32", place)
+        if dtype not in LEGAL and dtype not in NARROWED:
+            self._refuse(
+                f"{t}: {dtype.name} is not supported: {_WHY[dtype.kind]}",
+                "use Int32, Float32, Float16 or Bool",
+                place,
+            )
+
+    def _check_fits(self, interval: Range, node: Node, place: Where) -> None:
+        low, high = I32.limits
+        if low <= interval[0] and interval[1] <= high:
+            return
+        limits = I64.limits
+        worst = interval[0] if interval[0] < low else interval[1]
+        reach = str(worst) if limits[0] <= worst <= limits[1] else "any 64-bit value"
+        self._refuse(
+            f"{node.op.kind} of int64 may reach {reach}, beyond int32 in which Core ML computes",
+            "state the ranges of the integer inputs (--assume ids=0..30521), or use Int32",
+            place,
+        )
+
+    def _refuse(self, what: str, fix: str, place: Where) -> None:
+        self.refusals.append(RefusedError(what, fix=fix, where=place))
+
+    def _op(self, op: Op, place: Where) -> Op:
+        if not isinstance(op, Constant):
+            return _retyped(op)
+        dtype = op.value.type.dtype
+        if dtype not in NARROWED:
+            return op
+        array = op.value.array
+        with np.errstate(over="ignore"):
+            narrow = _converted(array, NARROWED[dtype].numpy)
+        if dtype is F64 and np.any(np.isinf(narrow) & np.isfinite(array)):
+            self._refuse(
+                f"a float64 constant of {op.value.type} is beyond float32", "scale it", place
+            )
+        return Constant(TensorData(NARROWED[dtype], narrow))
+
+
+def _converted(array: Any, dtype: np.dtype[Any]) -> Any:
+    """`array` in another dtype; a splat stays one."""
+    if array.size and not any(array.strides):
+        return np.broadcast_to(array[(0,) * array.ndim].astype(dtype), array.shape)
+    return array.astype(dtype)
+
+
+def _input_range(given: Input, t: TensorType) -> Range:
+    """What an input may hold: as stated, else as its feature can carry (int32)."""
+    low, high = ranges.full(t)
+    if t.dtype.is_integer:
+        low, high = max(low, I32.limits[0]), min(high, I32.limits[1])
+    if given.range is not None:
+        low, high = max(low, given.range[0]), min(high, given.range[1])
+    return low, high
+
+
+def _legal_type(t: TensorType) -> TensorType:
+    return t.with_dtype(NARROWED[t.dtype]) if t.dtype in NARROWED else t
+
+
+@cache
+def _typed_fields(kind: str) -> tuple[str, ...]:
+    """Attributes that hold a dtype, themselves or inside."""
+    holders = ("DType", "TensorType", "DotGeneralConfig")
+    fields = dataclasses.fields(REGISTRY[kind])  # type: ignore[arg-type]
+    return tuple(f.name for f in fields if f.type in holders)
+
+
+def _retyped(op: Op) -> Op:
+    """The op with its dtype attributes narrowed."""
+    names = _typed_fields(op.kind)
+    if not names:
+        return op
+    old = {name: getattr(op, name) for name in names}
+    new = {name: _narrow(value) for name, value in old.items()}
+    return op if new == old else dataclasses.replace(op, **new)  # type: ignore[type-var]
+
+
+def _narrow(value: Any) -> Any:
+    if isinstance(value, DType):
+        return NARROWED.get(value, value)
+    if isinstance(value, TensorType):
+        return _legal_type(value)
+    names = [f.name for f in dataclasses.fields(value)]
+    return dataclasses.replace(value, **{n: _narrow(getattr(value, n)) for n in names})

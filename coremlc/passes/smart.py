@@ -1,0 +1,121 @@
+"""SmartBuilder: a Builder that simplifies what it adds.
+
+An op that is added folds if its operands are constants, is rewritten if a rule matches, and is one
+node with any equal op on the same operands. Passes that build with it need no second walk.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from coremlc import reference
+from coremlc.errors import at
+from coremlc.ir.graph import Builder, Function, Node, Value, infer, where
+from coremlc.ir.literal import TensorData
+from coremlc.ir.op import Array, Op
+from coremlc.ir.types import TensorType
+from coremlc.ops.leaves import Constant
+from coremlc.passes.rules import RULES
+
+FOLD_SIZE = 1 << 16
+"""Elements up to which a result is computed although its operands are smaller."""
+
+
+class SmartBuilder(Builder):
+    """Adds nodes in their simplest form."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: dict[tuple[Op, tuple[Value, ...]], tuple[Value, ...]] = {}
+
+    def add_multi(self, op: Op, *operands: Value) -> tuple[Value, ...]:
+        key = (op, operands)
+        known = self._seen.get(key)
+        if known is not None:
+            return known
+        results = self._simplest(op, operands)
+        self._seen[key] = results
+        return results
+
+    def _simplest(self, op: Op, operands: tuple[Value, ...]) -> tuple[Value, ...]:
+        types = infer(op, operands)
+        folded = self._folded(op, operands, types)
+        if folded is not None:
+            return folded
+        for rule in RULES.get(type(op), ()):
+            result = rule(self, op, operands, types[0])
+            if result is not None:
+                return (result,)
+        return self.emit(op, operands, types)
+
+    def emit(
+        self, op: Op, operands: tuple[Value, ...], types: tuple[TensorType, ...]
+    ) -> tuple[Value, ...]:
+        """Append the node as it is."""
+        node = Node(op, operands, types, self.source, self.label)
+        self.nodes.append(node)
+        return node.results
+
+    def _folded(
+        self, op: Op, operands: tuple[Value, ...], types: tuple[TensorType, ...]
+    ) -> tuple[Value, ...] | None:
+        """Constants, if the results can be computed now without growing the program."""
+        if isinstance(op, Constant) or op.evaluate is None:
+            return None
+        if all(t.size == 0 for t in types):
+            return tuple(self._constant(np.empty(t.shape, t.dtype.numpy), t) for t in types)
+        arrays = []
+        for operand in operands:
+            if not isinstance(operand.op, Constant):
+                return None
+            arrays.append(operand.op.value.array)
+        limit = max(FOLD_SIZE, *(a.size for a in arrays), 0)
+        if any(t.size > limit for t in types):
+            return None
+        results = reference.apply(op, arrays, types)
+        return tuple(self._constant(r, t) for r, t in zip(results, types, strict=True))
+
+    def _constant(self, array: Array, t: TensorType) -> Value:
+        return self.add(Constant(TensorData(t.dtype, array)))
+
+
+def live(function: Function) -> Function:
+    """`function` without nodes that no result needs."""
+    needed = set(function.results)
+    kept = []
+    for node in reversed(function.nodes):
+        if any(r in needed for r in node.results):
+            kept.append(node)
+            needed.update(node.operands)
+            for body in node.op.bodies:
+                needed.update(captured(body))
+    if len(kept) == len(function.nodes):
+        return function
+    nodes = tuple(reversed(kept))
+    return Function(function.parameters, nodes, function.results, function.name)
+
+
+def captured(body: Function) -> set[Value]:
+    """Values of enclosing functions that a body uses."""
+    own = set(body.parameters)
+    used = set(body.results)
+    for node in body.nodes:
+        own.update(node.results)
+        used.update(node.operands)
+        for inner in node.op.bodies:
+            used |= captured(inner)
+    return used - own
+
+
+def rebuild(function: Function, g: SmartBuilder) -> Function:
+    """`function` added node by node to `g`."""
+    g.parameters.extend(function.parameters)
+    mapped: dict[Value, Value] = {}
+    for node in function.nodes:
+        g.source, g.label = node.source, node.label
+        operands = tuple([mapped.get(o, o) for o in node.operands])
+        with at(where(node)):
+            results = g.add_multi(node.op, *operands)
+        mapped.update(zip(node.results, results, strict=True))
+    results = tuple([mapped.get(r, r) for r in function.results])
+    return live(g.finish(*results, name=function.name))

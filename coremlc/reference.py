@@ -1,0 +1,51 @@
+"""The oracle: a Graph evaluated with each op's numpy rule.
+
+Floats are computed in float64 and rounded to their dtype after each op; integers wrap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from coremlc.dtypes import BY_NUMPY, working
+from coremlc.errors import at
+from coremlc.ir.graph import Function, Value, where
+from coremlc.ir.op import Array, Op
+from coremlc.ir.types import TensorType
+
+
+def run(
+    function: Function, inputs: Sequence[Array], outer: Mapping[Value, Array] | None = None
+) -> list[Array]:
+    """Results of `function` for one array per parameter, of the parameters' dtypes and shapes.
+
+    outer: values of enclosing functions, for a body.
+    """
+    values: dict[Value, Array] = dict(outer or {})
+    values.update(zip(function.parameters, inputs, strict=True))
+    for node in function.nodes:
+        with at(where(node)):
+            types = tuple([r.type for r in node.results])
+            results = apply(node.op, [values[o] for o in node.operands], types)
+        values.update(zip(node.results, results, strict=True))
+    return [values[r] for r in function.results]
+
+
+def apply(op: Op, operands: Sequence[Array], types: tuple[TensorType, ...]) -> tuple[Array, ...]:
+    """Results of one op, in the dtypes of `types`."""
+    given = operands if op.native else [_widened(x) for x in operands]
+    with np.errstate(all="ignore"):
+        out = op.evaluate(*given)
+        results = out if isinstance(out, tuple) else (out,)
+        return tuple(
+            [
+                np.asarray(r).astype(t.dtype.numpy, copy=False)
+                for r, t in zip(results, types, strict=True)
+            ]
+        )
+
+
+def _widened(x: Array) -> Array:
+    return x.astype(working(BY_NUMPY[x.dtype]), copy=False)
