@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from coremlc.errors import FormatError
+from coremlc.mil import wire
 from coremlc.mil.pb2 import Message, classes
 
 Shape: TypeAlias = tuple[int, ...]
 
-_METADATA_TAG = b"\xa2\x06"
-"""Field 100 of a ModelDescription, length-delimited."""
+_METADATA = 100
+"""The number of that field."""
 
 ARRAY_DTYPES = {
     "fp16": "FLOAT16",
@@ -119,16 +120,7 @@ def description_to_bytes(description: ModelDescription) -> bytes:
     for key in sorted(description.user_defined):
         entry = classes().model.Metadata(userDefined={key: description.user_defined[key]})
         inner += entry.SerializeToString()
-    return out + _METADATA_TAG + _varint(len(inner)) + inner
-
-
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
+    return out + wire.field(_METADATA, inner)
 
 
 def description_from_bytes(data: bytes) -> ModelDescription:

@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from coremlc.errors import FormatError
+from coremlc.mil import wire
 from coremlc.mil.description import (
     ModelDescription,
     description_from_proto,
-    description_to_proto,
+    description_to_bytes,
     parse_message,
 )
 from coremlc.mil.pb2 import classes
 from coremlc.mil.program import Program
-from coremlc.mil.proto import program_from_proto, program_to_proto
+from coremlc.mil.proto import program_from_proto
+
+_ML_PROGRAM = 502
+"""The field of a Model that holds an ML Program."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,13 +32,14 @@ class Model:
 
 def model_to_bytes(model: Model) -> bytes:
     """The bytes of `model.mlmodel`; equal models give equal bytes."""
-    spec = classes().model.Model(specificationVersion=model.specification_version)
-    if model.is_updatable:
-        spec.isUpdatable = True
-    spec.description.CopyFrom(description_to_proto(model.description))
-    spec.mlProgram.CopyFrom(program_to_proto(model.program))
-    out: bytes = spec.SerializeToString(deterministic=True)
-    return out
+    return b"".join(
+        (
+            wire.integer(1, model.specification_version),
+            wire.field(2, description_to_bytes(model.description)),
+            wire.integer(10, model.is_updatable),
+            wire.field(_ML_PROGRAM, wire.program_to_bytes(model.program)),
+        )
+    )
 
 
 def model_from_bytes(data: bytes) -> Model:

@@ -51,20 +51,6 @@ _FIELDS = {
 """The field an immediate tensor is stored in; every other dtype goes into `bytes`."""
 
 
-def program_to_proto(program: Program) -> Message:
-    """A `MILSpec.Program` message."""
-    out = classes().mil.Program(version=program.version, docString=program.doc_string)
-    for name, function in program.functions.items():
-        spec = out.functions[name]
-        spec.opset = function.opset
-        _set_named(spec.inputs, function.inputs)
-        for opset, block in function.blocks.items():
-            _set_block(spec.block_specializations[opset], block)
-        _set_attributes(spec.attributes, function.attributes)
-    _set_attributes(out.attributes, program.attributes)
-    return out
-
-
 def program_from_proto(spec: Message) -> Program:
     """The program of a `MILSpec.Program` message; what the protobuf leaves unordered is sorted."""
     functions = {name: _function(spec.functions[name]) for name in sorted(spec.functions)}
@@ -74,42 +60,8 @@ def program_from_proto(spec: Message) -> Program:
 # Writing
 
 
-def _set_block(spec: Message, block: Block) -> None:
-    _set_named(spec.inputs, block.inputs)
-    spec.outputs.extend([value.name for value in block.outputs])
-    for op in block.ops:
-        _set_op(spec.operations.add(), op)
-    _set_attributes(spec.attributes, block.attributes)
-
-
-def _set_op(spec: Message, op: Op) -> None:
-    spec.type = op.kind
-    for name, bindings in op.inputs.items():
-        arguments = spec.inputs[name].arguments
-        for binding in bindings:
-            if isinstance(binding, Value):
-                arguments.add().name = binding.name
-            else:
-                _set_value(arguments.add().value, binding)
-    _set_named(spec.outputs, op.outputs)
-    for block in op.blocks:
-        _set_block(spec.blocks.add(), block)
-    _set_attributes(spec.attributes, op.attributes)
-
-
-def _set_named(container: Message, values: Iterable[Value]) -> None:
-    for value in values:
-        spec = container.add()
-        spec.name = value.name
-        _set_type(spec.type, value.type)
-
-
-def _set_attributes(container: Message, attributes: Mapping[str, Literal]) -> None:
-    for name, literal in attributes.items():
-        _set_value(container[name], literal)
-
-
-def _set_type(spec: Message, type_: ValueType) -> None:
+def set_type(spec: Message, type_: ValueType) -> None:
+    """Fill a `ValueType` message."""
     match type_:
         case TensorType(dtype, shape):
             tensor = spec.tensorType
@@ -118,17 +70,17 @@ def _set_type(spec: Message, type_: ValueType) -> None:
             for dim in shape:
                 _set_dim(tensor.dimensions.add(), dim)
         case ListType(element, length):
-            _set_type(spec.listType.type, element)
+            set_type(spec.listType.type, element)
             _set_dim(spec.listType.length, length)
         case TupleType(items):
             spec.tupleType.SetInParent()
             for item in items:
-                _set_type(spec.tupleType.types.add(), item)
+                set_type(spec.tupleType.types.add(), item)
         case DictType(key, value):
-            _set_type(spec.dictionaryType.keyType, key)
-            _set_type(spec.dictionaryType.valueType, value)
+            set_type(spec.dictionaryType.keyType, key)
+            set_type(spec.dictionaryType.valueType, value)
         case StateType(tensor_type):
-            _set_type(spec.stateType.wrappedType, tensor_type)
+            set_type(spec.stateType.wrappedType, tensor_type)
         case BufferType(kind):
             raise FormatError(f"a {kind} has no place in a package", fix="keep it as model.mil")
 
@@ -140,8 +92,9 @@ def _set_dim(spec: Message, dim: Dim) -> None:
         spec.unknown.variadic = dim is ...
 
 
-def _set_value(spec: Message, literal: Literal) -> None:
-    _set_type(spec.type, literal.type)
+def set_value(spec: Message, literal: Literal) -> None:
+    """Fill a `Value` message."""
+    set_type(spec.type, literal.type)
     data = literal.data
     if isinstance(data, BlobRef):
         spec.blobFileValue.fileName = data.path
@@ -156,13 +109,13 @@ def _set_value(spec: Message, literal: Literal) -> None:
             immediate.dictionary.SetInParent()
             for key, value in cast("tuple[tuple[Literal, Literal], ...]", data):
                 pair = immediate.dictionary.values.add()
-                _set_value(pair.key, key)
-                _set_value(pair.value, value)
+                set_value(pair.key, key)
+                set_value(pair.value, value)
         case _:
             field = immediate.list if isinstance(literal.type, ListType) else immediate.tuple
             field.SetInParent()
             for member in cast("tuple[Literal, ...]", data):
-                _set_value(field.values.add(), member)
+                set_value(field.values.add(), member)
 
 
 def _set_tensor(spec: Message, data: Array | str, dtype: str) -> None:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from coremlc.errors import FormatError
 from coremlc.mil.program import Literal, Value
-from coremlc.mil.proto import program_to_proto
 from coremlc.mil.text import dialect_of, parse_program, print_program
 from coremlc.mil.types import BufferType, ListType, TensorType
+from coremlc.mil.wire import program_to_bytes
 from tests.mil import programs
 from tests.samples import named, needs_samples, texts
 
@@ -23,7 +23,7 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "mil"
 
 def tree(program):
     """The protobuf bytes: equal trees, equal bytes, NaN included."""
-    return program_to_proto(program).SerializeToString(deterministic=True)
+    return program_to_bytes(program)
 
 
 def body(*lines, inputs="tensor<fp32, [2]> x", outputs="x"):
@@ -312,7 +312,7 @@ def test_names_that_text_cannot_hold_are_refused():
 def test_optimised_texts_have_no_package_form():
     x = Value("x", BufferType("tensor_buffer", "fp16", (("shape", (2,)),)))
     with pytest.raises(FormatError, match="tensor_buffer has no place in a package"):
-        program_to_proto(programs.program((x,), (), (x,)))
+        program_to_bytes(programs.program((x,), (), (x,)))
 
 
 def test_decimal_floats_in_dicts():
