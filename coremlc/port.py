@@ -86,6 +86,8 @@ def _checked(port: Port, value: object) -> Array:
     """The value in the port's dtype and shape."""
     if isinstance(value, np.ndarray | np.generic):
         x = np.asarray(value)
+        if not x.dtype.isnative:
+            x = x.astype(x.dtype.newbyteorder("="))
         if x.dtype != port.dtype.numpy:
             _check_dtype(port, x.dtype)
     else:
