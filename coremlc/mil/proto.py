@@ -51,6 +51,15 @@ _FIELDS = {
 """The field an immediate tensor is stored in; every other dtype goes into `bytes`."""
 
 
+def program_to_proto(program: Program) -> Message:
+    """A `MILSpec.Program` message."""
+    from coremlc.mil.wire import program_to_bytes  # late: wire builds on this module
+
+    spec = classes().mil.Program()
+    spec.ParseFromString(program_to_bytes(program))
+    return spec
+
+
 def program_from_proto(spec: Message) -> Program:
     """The program of a `MILSpec.Program` message; what the protobuf leaves unordered is sorted."""
     functions = {name: _function(spec.functions[name]) for name in sorted(spec.functions)}

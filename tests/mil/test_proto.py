@@ -20,7 +20,7 @@ from coremlc.mil.description import (
 from coremlc.mil.model import Model, model_from_bytes, model_to_bytes
 from coremlc.mil.pb2 import classes
 from coremlc.mil.program import Literal
-from coremlc.mil.proto import program_from_proto
+from coremlc.mil.proto import program_from_proto, program_to_proto
 from coremlc.mil.text import print_program
 from coremlc.mil.types import TensorType
 from coremlc.mil.wire import program_to_bytes
@@ -30,12 +30,6 @@ from tests.samples import models, named, needs_samples
 
 def stored(message):
     return message.SerializeToString(deterministic=True)
-
-
-def program_to_proto(program):
-    spec = classes().mil.Program()
-    spec.ParseFromString(program_to_bytes(program))
-    return spec
 
 
 # Importing
