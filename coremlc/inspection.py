@@ -141,13 +141,14 @@ def inspect(model: str, options: CompileOptions | None = None) -> InspectReport:
     )
 
 
-def text(model: str, stage: str | None = None) -> str:
+def text(model: str, stage: str | None = None, options: CompileOptions | None = None) -> str:
     """The graph of a graph.pb, after a stage; the MIL text of a bundle."""
     path = Path(model)
     if path.is_file() and path.suffix != ".mlmodel":
         from coremlc.compiler import graph_text
 
-        return graph_text(path, stage)
+        how = CompileOptions() if options is None else options
+        return graph_text(path, stage, how.recipe())
     if stage is not None:
         raise UsageError(
             f"{model} is no graph.pb and has no stages", fix="drop --stage, or give the graph"

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from coremlc import __version__
 from coremlc.bundle.files import reading
@@ -15,6 +15,9 @@ from coremlc.bundle.package import model_file
 from coremlc.cache import Key, Store
 from coremlc.errors import UsageError
 from coremlc.report import CompileReport
+
+if TYPE_CHECKING:
+    from coremlc.compiler import Recipe
 
 _PREFIX = re.compile(r"[0-9a-f]{4,64}")
 
@@ -29,6 +32,13 @@ class CompileOptions:
     dims: Mapping[str, int] = field(default_factory=dict)
     strict: bool = False
     use_cache: bool = True
+
+    def recipe(self) -> Recipe:
+        """What of it the bundle depends on."""
+        from coremlc import targets
+        from coremlc.compiler import Recipe
+
+        return Recipe(targets.get(self.target), self.precision, self.assume, self.dims, self.strict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,7 +181,10 @@ def given_inputs(signature: Signature, options: RunOptions) -> dict[str, Array]:
 
 
 def vectors(path: Path, side: str, known: Mapping[str, Port]) -> dict[str, Array]:
-    """The arrays of a `.npz` whose names begin with `in.` or `out.`; all, if none do so."""
+    """The arrays of a `.npz` whose names begin with `in.`, `out.` or `tolerance.`.
+
+    All of them are inputs, and outputs, if no name begins with `in.` or `out.`.
+    """
     if path.suffix != ".npz":
         raise UsageError(
             f"{str(path)!r} is neither NAME=FILE.npy nor a .npz file",
@@ -191,7 +194,7 @@ def vectors(path: Path, side: str, known: Mapping[str, Port]) -> dict[str, Array
     if any(name.startswith(("in.", "out.")) and name not in known for name in arrays):
         start = f"{side}."
         return {n.removeprefix(start): x for n, x in arrays.items() if n.startswith(start)}
-    return arrays
+    return {} if side == "tolerance" else arrays
 
 
 def random_array(port: Port, random: np.random.Generator) -> Array:
@@ -220,7 +223,10 @@ def random_array(port: Port, random: np.random.Generator) -> Array:
 def compare_outputs(
     signature: Signature, outputs: Mapping[str, Array], expected: Path
 ) -> ExpectReport:
-    """Every expected output against the one that came out."""
+    """Every expected output against the one that came out.
+
+    An array `tolerance.NAME` of the file, [relative, absolute], replaces that of the dtype.
+    """
     ports = {port.name: port for port in signature.outputs}
     arrays = vectors(expected, "out", ports)
     unknown = [name for name in arrays if name not in ports]
@@ -234,9 +240,12 @@ def compare_outputs(
     return ExpectReport(not any(d.mismatched for d in found), found)
 
 
-def _difference(port: Port, got: Array, expected: Array) -> OutputDifference:
+def _difference(port: Port, got: Array, expected: Array, wider: Array | None) -> OutputDifference:
     due = files.as_bfloat16(expected) if port.dtype is dtypes.BY_NAME["BFloat16"] else expected
-    return difference(port.name, got, due)
+    if wider is None:
+        return difference(port.name, got, due)
+    relative, absolute = wider.tolist()
+    return difference(port.name, got, due, (relative, absolute))
 
 
 def _output(port: Port, outputs: Mapping[str, Array], paths: Mapping[str, Path]) -> OutputReport:

@@ -18,7 +18,7 @@ from coremlc.errors import UsageError
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Where the bundle shall go as well."
 )
-@click.option("--dump-after", metavar="STAGE", help="Print the graph as it is after a stage.")
+@click.option("--dump-after", metavar="STAGE", help="Print the graph after this stage, on stderr.")
 @click.option("--check-passes", is_flag=True, help="Check that every pass keeps the numbers.")
 @options.compile_options
 @options.verbosity_options
@@ -42,12 +42,14 @@ def compile_command(
         coremlc compile model.pb --target iOS17 -o model.mlmodelc
         coremlc compile model.pb --json | jq -r .bundle
     """
-    from coremlc.compiler import compile_graph
+    from coremlc.compiler import compile_graph, graph_text
 
     how = options.parse_compile_options(given)
     if output is not None and len(graphs) > 1:
         raise UsageError("-o takes one graph", fix="compile the graphs one at a time")
     for graph in graphs:
+        if dump_after is not None:
+            click.echo(graph_text(graph, dump_after, how.recipe()), err=True)
         report = compile_graph(
             graph,
             target=how.target,
@@ -57,7 +59,6 @@ def compile_command(
             strict=how.strict,
             use_cache=how.use_cache,
             output=output,
-            dump_after=dump_after,
             check_passes=check_passes,
         )
         options.warn(report.warnings)

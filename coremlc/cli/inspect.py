@@ -29,8 +29,8 @@ def inspect_command(model: str, text: bool, stage: str | None, as_json: bool, **
     """
     from coremlc import inspection
 
+    how = options.parse_compile_options(given)
     if text or stage is not None:
-        click.echo(inspection.text(model, stage).rstrip("\n"))
+        click.echo(inspection.text(model, stage, how).rstrip("\n"))
         return
-    report = inspection.inspect(model, options.parse_compile_options(given))
-    options.show(report, as_json=as_json)
+    options.show(inspection.inspect(model, how), as_json=as_json)
