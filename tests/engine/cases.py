@@ -182,8 +182,9 @@ def reductions() -> Iterator[Case]:  # noqa: C901 - a table
     values = np.array([[3, 1, np.nan, 3, -0.0, 0.0, np.inf, -np.inf, 1]], np.float32)
     for up in (False, True):
         for x in (values, values.astype(np.float16), big[0]):
-            yield Case("argsort", {"x": x, "axis": 1, "ascending": up}, f"{x.dtype}-{up}")  # fmt: skip
-            yield Case("topk", {"x": x, "k": 3, "axis": 1, "ascending": up}, f"{x.dtype}-{up}")  # fmt: skip
+            given = {"x": x, "axis": 1, "ascending": up}
+            yield Case("argsort", given, f"{x.dtype}-{up}")
+            yield Case("topk", {**given, "k": 3}, f"{x.dtype}-{up}")
     small = np.arange(20, dtype=np.int8).reshape(4, 5)
     yield Case("topk", {"x": small, "k": 2, "axis": 0, "output_indices_dtype": "uint16"}, "i8")
 

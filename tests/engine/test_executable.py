@@ -144,6 +144,20 @@ def test_a_scatter_proved_unique_keeps_its_threads() -> None:
         assert executable.threads == 2
 
 
+def test_a_window_that_moves_keeps_its_threads() -> None:
+    """As a dynamic update writes it: a grid of places, shifted by a start."""
+    grid = np.stack(np.meshgrid(np.arange(2), np.arange(3), indexing="ij"), -1).astype(np.int32)
+    m = Maker("CoreML7")
+    x = m.input("x", np.zeros((4, 5), np.float32))
+    at = m.input("at", np.zeros(2, np.int32))
+    places = m.add("add", x=C(grid), y=m.add("reshape", x=at, shape=[1, 1, 2]))
+    u = m.input("u", np.zeros((2, 3), np.float32))
+    y = m.add("scatter_nd", data=x, indices=places, updates=u, mode="update")
+    program = m.program(y)
+    with start(program, "onnxruntime", options=Options(threads=2)) as executable:
+        assert executable.threads == 2
+
+
 def test_a_closed_executable_says_so() -> None:
     program, good = add_program()
     executable = start(program, "onnxruntime")

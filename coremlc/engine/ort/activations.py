@@ -73,7 +73,7 @@ def _channels(g: Emitter, value: T, x: T) -> str:
 
 def _negative_part(g: Emitter, x: T, slope: str) -> str:
     """X where it is not below 0, else slope * x; NaN stays."""
-    return g.where(g.node("Less", x, _f(g, 0)), g.node("Mul", x, slope), x)
+    return g.choose(g.node("Less", x, _f(g, 0)), g.node("Mul", x, slope), x)
 
 
 @recipe("leaky_relu", wide=True)
@@ -99,7 +99,7 @@ def clamped_relu(g: Emitter, x: T, alpha: T, beta: T) -> str:
 
 @recipe("thresholded_relu", wide=True)
 def thresholded_relu(g: Emitter, x: T, alpha: T) -> str:
-    return g.where(g.node("Less", x, _f(g, float_of(alpha, 0))), _f(g, 0), x)
+    return g.choose(g.node("Less", x, _f(g, float_of(alpha, 0))), np.float32(0), x)
 
 
 @recipe("linear_activation", wide=True)

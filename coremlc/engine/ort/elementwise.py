@@ -176,9 +176,10 @@ def mod(g: Emitter, x: T, y: T) -> str:
     below = g.node("Less", y, zero)
     is_zero = g.node("Equal", rest, zero)
     differ = g.node("Xor", g.node("Less", rest, zero), below)
-    moved = g.where(g.node("And", differ, g.node("Not", is_zero)), g.node("Add", rest, y), rest)
-    signed_zero = g.where(below, g.const(np.float32(-0.0)), zero)
-    return g.where(is_zero, signed_zero, moved)
+    wrong = g.node("And", differ, g.node("Not", is_zero))
+    moved = g.choose(wrong, g.node("Add", rest, y), rest)
+    signed_zero = g.choose(below, np.float32(-0.0), np.float32(0))
+    return g.choose(is_zero, signed_zero, moved)
 
 
 @recipe("pow", wide=True)
@@ -215,13 +216,15 @@ def _int_power(g: Emitter, x: T, y: T) -> str:
 # --- select and cast ------------------------------------------------------------------------
 
 
-@recipe("select")
+@recipe("select", wide=True)
 def select(g: Emitter, cond: T, a: T, b: T) -> str:
     if a.dtype == "bool":
         kept = g.node("And", cond, a)
         return g.node("Or", kept, g.node("And", g.node("Not", cond), b))
     if _is_large(cond, a, b) and a.dtype in ("fp32", "int32"):
         return _select_bits(g, cond, a, b)
+    if a.dtype == "fp32":
+        return g.choose(cond, a, b)
     if a.dtype in ("int16", "uint16"):
         wide = g.where(cond, g.cast(a, "int32"), g.cast(b, "int32"))
         return g.cast(wide, a.dtype)
@@ -237,9 +240,8 @@ def _is_large(cond: T, a: T, b: T) -> bool:
 
 def _select_bits(g: Emitter, cond: T, a: T, b: T) -> str:
     """B + c * (a - b) on the bits, which wraps and so is exact, NaN included."""
-    code = 6
-    first = g.node("BitCast", a, to=code) if a.dtype == "fp32" else g.use(a)
-    second = g.node("BitCast", b, to=code) if b.dtype == "fp32" else g.use(b)
+    first = g.bits(a) if a.dtype == "fp32" else g.use(a)
+    second = g.bits(b) if b.dtype == "fp32" else g.use(b)
     step = g.node("Mul", g.cast(cond, "int32"), g.node("Sub", first, second))
     bits = g.node("Add", second, step)
     return g.node("BitCast", bits, to=1) if a.dtype == "fp32" else bits

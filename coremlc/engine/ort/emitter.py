@@ -179,7 +179,18 @@ class Emitter:
         return self.node("Reshape", x, self.i64(*dims), allowzero=1)
 
     def where(self, condition: Name, a: Name, b: Name) -> str:
+        """A choice of ints; for floats see `choose`."""
         return self.node("Where", condition, a, b)
+
+    def choose(self, condition: Name, a: Name | np.float32, b: Name | np.float32) -> str:
+        """A choice of float32, made on their bits: Where itself turns a chosen -0 into 0."""
+        return self.node("BitCast", self.where(condition, self.bits(a), self.bits(b)), to=1)
+
+    def bits(self, x: Name | np.float32) -> str:
+        """Float32 as int32 of the same bits."""
+        if isinstance(x, np.float32):
+            return self.const(np.asarray(x).view(np.int32))
+        return self.node("BitCast", x, to=6)
 
     # --- graphs -----------------------------------------------------------------------------
 

@@ -148,7 +148,10 @@ def _session(emitter: Emitter, model: Model, options: Options, threads: int) -> 
         settings.add_external_initializers(list(emitter.held), values)
     try:
         return ort.InferenceSession(
-            emitter.model.SerializeToString(), settings, providers=["CPUExecutionProvider"]
+            emitter.model.SerializeToString(),
+            settings,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=["ConstantSharing"],  # it takes 0 and -0 for the same
         )
     except MemoryError as error:
         raise MachineError(

@@ -5,35 +5,36 @@ from __future__ import annotations
 
 import numpy as np
 
+from coremlc.engine.ort.distinct import has_distinct_items, has_distinct_rows, reaches
 from coremlc.engine.ort.emitter import Emitter, Name
 from coremlc.engine.ort.registry import recipe
 from coremlc.engine.ort.tensor import T, axis_of, bool_of, int_of
 from coremlc.mil.arrays import STORAGE
 
 
-def _index(g: Emitter, indices: T, dims: list[int], *, validate: bool, clamp: bool) -> str:
-    """Int64 or int32 indices; `dims` per last-axis column, or one for all.
+def _index(
+    g: Emitter, indices: T, dims: list[int], *, validate: bool, clamp: bool, dtype: str = "int32"
+) -> str:
+    """Indices; `dims` per last-axis column, or one for all.
 
     ORT takes negative indices from the end and raises outside -dim..dim-1. To clamp, the index
     is clipped to that; to validate, a negative one is turned into one that raises.
     """
+    kind = str(STORAGE[dtype].numpy)
+    bound = np.array(dims if len(dims) > 1 else dims[0], kind)
     if indices.is_const and indices.value is not None:
-        value = indices.value.astype(np.int64)
-        bound = np.array(dims, np.int64)
-        if clamp and not validate:
-            value = np.clip(value, -bound, bound - 1)
+        value = indices.value.astype(kind)
         if validate:
             value = np.where(value < 0, bound, value)
+        elif clamp:
+            value = np.clip(value, -bound, bound - 1)
         return g.const(value)
-    wide = g.cast(indices, "int64")
-    limit = g.const(np.array(dims if len(dims) > 1 else dims[0], np.int64))
+    index: Name = indices if indices.dtype == dtype else g.cast(indices, dtype)
     if validate:
-        return g.where(g.node("Less", wide, g.const(np.int64(0))), limit, wide)
+        return g.where(g.node("Less", index, g.const(np.zeros((), kind))), g.const(bound), index)
     if not clamp:
-        return wide
-    low = g.const(-np.array(dims if len(dims) > 1 else dims[0], np.int64))
-    high = g.const(np.array(dims if len(dims) > 1 else dims[0], np.int64) - 1)
-    return g.node("Min", g.node("Max", wide, low), high)
+        return g.use(index)
+    return g.node("Min", g.node("Max", index, g.const(-bound)), g.const(bound - 1))
 
 
 @recipe("gather")
@@ -49,9 +50,10 @@ def gather(
     validate = bool_of(validate_indices, default=False)
     dim = x.shape[at]
     if isinstance(dim, int):
-        index: Name = _index(g, indices, [dim], validate=validate, clamp=True)
+        kind = "int64" if batch else "int32"
+        index: Name = _index(g, indices, [dim], validate=validate, clamp=True, dtype=kind)
     else:
-        index = indices if indices.dtype in ("int32", "int64") else g.cast(indices, "int32")
+        index = g.cast(indices, "int64")
     if batch == 0:
         return g.node("Gather", x, index, axis=at)
     return _batched_gather(g, x, index, indices, at, batch)
@@ -103,7 +105,7 @@ def gather_nd(
     batch = int_of(batch_dims, 0)
     dims = list(x.dims[batch : batch + indices.dims[-1]])
     validate = bool_of(validate_indices, default=False)
-    index = _index(g, indices, dims, validate=validate, clamp=True)
+    index = _index(g, indices, dims, validate=validate, clamp=True, dtype="int64")
     return g.node("GatherND", x, index, batch_dims=batch)
 
 
@@ -138,7 +140,7 @@ def _combine(g: Emitter, data: Name, updates: Name, dtype: str, mode: str, scatt
     # ORT's max and min forget a NaN that stands there: count the NaNs beside it.
     seen = scatter(_is_nan(g, data), _is_nan(g, updates), "max")
     zero = g.const(np.float32(0))
-    return g.where(g.node("Greater", seen, zero), g.const(np.float32(np.nan)), result)
+    return g.choose(g.node("Greater", seen, zero), np.float32(np.nan), result)
 
 
 def _is_nan(g: Emitter, x: Name) -> str:
@@ -147,14 +149,6 @@ def _is_nan(g: Emitter, x: Name) -> str:
 
 def _mode(mode: str | None) -> str:
     return "add" if mode is None else mode.lower()
-
-
-def _is_unique(indices: T, *, rows: bool) -> bool:
-    """Constant indices of which no two are equal."""
-    if not indices.is_const or indices.value is None:
-        return False
-    value = indices.value.reshape(-1, indices.dims[-1] if rows else 1)
-    return bool(len(np.unique(value, axis=0)) == len(value) and (value >= 0).all())
 
 
 @recipe("scatter_nd", wide=True)
@@ -168,9 +162,9 @@ def scatter_nd(
 ) -> str:
     dims = list(data.dims[: indices.dims[-1]])
     validate = bool_of(validate_indices, default=False)
-    index = _index(g, indices, dims, validate=validate, clamp=False)
+    index = _index(g, indices, dims, validate=validate, clamp=False, dtype="int64")
     return _scatter_nd(g, data, index, updates, data.dtype, _mode(mode),
-                       unique=_is_unique(indices, rows=True))  # fmt: skip
+                       unique=has_distinct_rows(indices) and not reaches(indices, dims))  # fmt: skip
 
 
 @recipe("scatter", wide=True)
@@ -187,8 +181,12 @@ def scatter(
     at = axis_of(axis, data.rank, 0)
     validate = bool_of(validate_indices, default=False)
     dim = [data.dims[at]]
-    index = g.node("Unsqueeze", _index(g, indices, dim, validate=validate, clamp=False), g.i64(-1))
-    unique = _is_unique(indices, rows=False)
+    index = g.node(
+        "Unsqueeze",
+        _index(g, indices, dim, validate=validate, clamp=False, dtype="int64"),
+        g.i64(-1),
+    )
+    unique = has_distinct_items(indices) and not reaches(indices, dim)
     if at == 0:
         return _scatter_nd(g, data, index, updates, data.dtype, _mode(mode), unique=unique)
     order = [at, *range(at), *range(at + 1, data.rank)]

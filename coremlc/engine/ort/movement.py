@@ -333,7 +333,7 @@ def shape(g: Emitter, x: T, out: tuple[TensorType, ...]) -> str:
     return g.cast(g.node("Shape", x), out[0].dtype)
 
 
-@recipe("band_part")
+@recipe("band_part", wide=True)
 def band_part(g: Emitter, x: T, lower: T | None = None, upper: T | None = None) -> str:
     low, high = int_of(lower, -1, "lower"), int_of(upper, -1, "upper")
     rows, columns = np.ogrid[: x.dims[-2], : x.dims[-1]]
@@ -344,6 +344,8 @@ def band_part(g: Emitter, x: T, lower: T | None = None, upper: T | None = None) 
         keep &= columns - rows <= high
     if x.dtype == "bool":
         return g.node("And", x, g.const(keep))
+    if x.is_float:
+        return g.choose(g.const(keep), x, np.float32(0))
     return g.where(g.const(keep), x, g.const(np.zeros((), STORAGE[x.dtype].numpy)))
 
 

@@ -84,7 +84,7 @@ def _extreme(kind: str) -> Reduction:
         if not x.is_float or (x.is_static and not x.size):
             return found
         numbers = _plain(g, "ReduceMin", g.node("Equal", x, x), axes, keep)
-        return g.where(numbers, found, g.const(np.float32(np.nan)))
+        return g.choose(numbers, found, np.float32(np.nan))
 
     return reduce
 
@@ -126,7 +126,7 @@ def _log_sum_exp(g: Emitter, x: T, axes: list[int], keep: bool) -> str:
     """ReduceLogSumExp loses NaN."""
     top = _plain(g, "ReduceMax", x, axes, True)
     zero = g.const(np.float32(0))
-    shift = g.where(g.node("Equal", g.node("Sub", top, top), zero), top, zero)
+    shift = g.choose(g.node("Equal", g.node("Sub", top, top), zero), top, np.float32(0))
     total = _plain(g, "ReduceSum", g.node("Exp", g.node("Sub", x, shift)), axes, keep)
     level = shift if keep else g.node("Squeeze", shift, g.i64(*axes))
     return g.node("Add", g.node("Log", total), level)

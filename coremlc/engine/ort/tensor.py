@@ -25,7 +25,19 @@ ONNX_DTYPES = {
 class T:
     """An operand. Identity is the key: one T per value."""
 
-    __slots__ = ("_load", "_value", "blob", "dtype", "name", "narrow", "shape", "wide")
+    __slots__ = (
+        "_load",
+        "_value",
+        "blob",
+        "dtype",
+        "extent",
+        "items_differ",
+        "name",
+        "narrow",
+        "rows_differ",
+        "shape",
+        "wide",
+    )
 
     def __init__(
         self,
@@ -44,6 +56,12 @@ class T:
         self.narrow = narrow
         """The fp16 tensor that this one is the float32 form of."""
         self.wide: T | None = None
+        self.extent: int | None = None
+        """How far apart its values are at most, plus one; known where they are proved to differ."""
+        self.items_differ: bool | None = None
+        """Whether it is proved to hold no value twice; None until asked."""
+        self.rows_differ: bool | None = None
+        """The same for vectors along the last axis."""
         self._value = None if callable(value) else value
         self._load = value if callable(value) else None
 

@@ -164,16 +164,15 @@ def max_pool(
 ) -> str:
     """MaxPool loses NaN and makes -inf finite: a second pool says what each window held."""
     pool = _Pool(x, kernel_sizes, strides, pad_type, pad, ceil_mode)
-    zero, one = g.const(np.float32(0)), g.const(np.float32(1))
+    one = g.const(np.float32(1))
     number = g.cast(g.node("Greater", x, g.const(np.float32(-np.inf))), "fp32")
     missing = g.cast(g.node("IsNaN", x), "fp32")
     marks = g.node("Add", number, g.node("Add", missing, missing))
-    lead = g.cast(g.node("IsNaN", x), "bool")
-    finite = g.where(lead, zero, x)
+    finite = g.choose(g.node("IsNaN", x), np.float32(0), x)
     held = pool.node(g, "MaxPool", *_outside(g, pool, marks, 0.0))
     found = pool.node(g, "MaxPool", *_outside(g, pool, finite, -np.inf))
-    some = g.where(g.node("Less", held, one), g.const(np.float32(-np.inf)), found)
-    return g.where(g.node("Greater", held, one), g.const(np.float32(np.nan)), some)
+    some = g.choose(g.node("Less", held, one), np.float32(-np.inf), found)
+    return g.choose(g.node("Greater", held, one), np.float32(np.nan), some)
 
 
 def _outside(g: Emitter, pool: _Pool, x: Name, value: float) -> tuple[Name, Pairs]:

@@ -204,10 +204,15 @@ def sigmoid_of(x: Array) -> Array:
 
 _unary("sigmoid", sigmoid_of)
 _unary("silu", lambda x: x / (1 + np.exp(-x)))
-_unary("relu", lambda x: np.maximum(x, x.dtype.type(0)))
-_unary("relu6", lambda x: np.minimum(np.maximum(x, x.dtype.type(0)), x.dtype.type(6)))
+_unary("relu", lambda x: _rectified(x))
+_unary("relu6", lambda x: np.minimum(_rectified(x), x.dtype.type(6)))
 _unary("softplus", lambda x: softplus_of(x))
 _unary("softsign", lambda x: x / (1 + np.abs(x)))
+
+
+def _rectified(x: Array) -> Array:
+    """-0 and NaN stay."""
+    return np.where(x < 0, x.dtype.type(0), x)
 
 
 def softplus_of(x: Array) -> Array:
