@@ -236,7 +236,11 @@ def compare_outputs(
             f"{expected} expects {what}",
             fix=f"the model's outputs are {', '.join(map(repr, ports))}; name them out.NAME",
         )
-    found = tuple(_difference(ports[name], outputs[name], array) for name, array in arrays.items())
+    wider = vectors(expected, "tolerance", ports)
+    found = tuple(
+        _difference(ports[name], outputs[name], array, wider.get(name))
+        for name, array in arrays.items()
+    )
     return ExpectReport(not any(d.mismatched for d in found), found)
 
 
