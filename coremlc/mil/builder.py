@@ -104,8 +104,7 @@ class Builder:
         if kind not in DIALECT:
             raise AttributeError(f"MIL has no op {kind!r} that coremlc knows")
         emit = self._emit_many if kind in _MANY else self._emit_one
-        method = cast("Emit", partial(emit, kind))
-        self.__dict__[kind] = method
+        method = self.__dict__[kind] = cast("Emit", partial(emit, kind))
         return method
 
     def _emit_one(self, kind: str, *, name: str | None = None, **inputs: Given) -> Value:
@@ -155,7 +154,7 @@ class Builder:
         """MIL `cond`: the results of one of two blocks, which see the values around them."""
         definition, signature = self._row("cond")
         bindings = self._bind("cond", signature, {"pred": pred})
-        blocks = (self._block((), "", lambda: true()), self._block((), "", lambda: false()))
+        blocks = (self._block((), "", true), self._block((), "", false))
         return self._add(definition, signature, bindings, name=name, blocks=blocks)
 
     def while_loop(
@@ -170,13 +169,12 @@ class Builder:
         definition, signature = self._row("while_loop")
         param = signature.params["loop_vars"]
         start = tuple(self._arg("while_loop", param, given, {}) for given in loop_vars)
-        types = tuple(value.type for value in start)
+        types = [value.type for value in start]
         blocks = (
             self._block(types, "while_cond", lambda *values: (cond(*values),)),
             self._block(types, "while_body", body),
         )
-        bindings = {"loop_vars": start}
-        return self._add(definition, signature, bindings, name=name, blocks=blocks)
+        return self._add(definition, signature, {"loop_vars": start}, name=name, blocks=blocks)
 
     def finish(
         self,
@@ -188,8 +186,8 @@ class Builder:
         seen = {id(value) for value in self._inputs}
         for name, value in outputs:
             self._check_output(name, value, results)
-            is_own = id(value) in seen or self._is_constant(value)
-            result = self.identity(x=value) if is_own else value
+            is_plain = id(value) not in seen and not self._is_constant(value)
+            result = value if is_plain else self.identity(x=value)
             self._rename(result, name)
             seen.add(id(result))
             results.append(result)

@@ -7,7 +7,7 @@ import pytest
 
 from coremlc.errors import CompileError, ShapeError, UsageError
 from coremlc.mil.builder import Builder
-from coremlc.mil.dialect import infer_op
+from coremlc.mil.dialect import OPSETS, infer_op
 from coremlc.mil.program import Literal
 from coremlc.mil.types import StateType, TensorType
 
@@ -357,16 +357,7 @@ def test_output_names_must_be_free(outputs, what):
     assert caught.value.what == what
 
 
-@pytest.mark.parametrize(
-    ("opset", "coreml"),
-    [
-        ("ios15", "CoreML5"),
-        ("ios16", "CoreML6"),
-        ("ios17", "CoreML7"),
-        ("ios18", "CoreML8"),
-        ("ios26", "CoreML9"),
-    ],
-)
+@pytest.mark.parametrize(("opset", "coreml"), OPSETS.items())
 def test_function_has_the_opset_of_the_protobuf(opset, coreml):
     m, x = started(opset)
     function = m.finish([("y", m.relu(x=x))], {"k": Literal(TensorType("string"), "v")})

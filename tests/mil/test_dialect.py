@@ -9,8 +9,10 @@ import pytest
 from coremlc.mil.builder import Builder
 from coremlc.mil.dialect import DIALECT, OPSETS, infer_op
 from coremlc.mil.program import Literal, Value
+from coremlc.mil.text.parse import parse_program
 from coremlc.mil.types import StateType, TensorType
 from tests.mil.dialect_cases import ALL, CONSTEXPR, X, build
+from tests.samples import named, needs_samples, texts
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -262,3 +264,18 @@ def test_while_loop_agrees_with_coremltools():
             loop_vars=(function.inputs["n"], function.inputs["x"]),
         )
     assert [value.type for value in ours] == [ours_of(var) for var in theirs]
+
+
+@needs_samples
+@pytest.mark.parametrize("path", texts(), ids=named)
+def test_types_in_real_bundles_are_those_we_infer(path):
+    of_optimiser = {"tensor_buffer_to_tensor", "tensor_to_tensor_buffer"}
+    for function in parse_program(path.read_text()).functions.values():
+        made = set()
+        for op in function.block.ops:
+            if op.kind in of_optimiser:
+                continue
+            found = infer_op(op, function.opset, made)
+            assert found == tuple(value.type for value in op.outputs), op.kind
+            if op.kind.startswith("constexpr_"):
+                made.update(value.name for value in op.outputs)
