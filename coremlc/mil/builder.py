@@ -19,6 +19,7 @@ import numpy as np
 from coremlc.errors import CompileError, ShapeError
 from coremlc.mil.dialect import DIALECT, OPSETS, infer, opset_of, signature_of
 from coremlc.mil.dialect.args import spell
+from coremlc.mil.dialect.defaults import check_explicit, left_out
 from coremlc.mil.dialect.literals import (
     NUMPY,
     Plain,
@@ -57,7 +58,7 @@ _MANY = frozenset({"split", "topk", "lstm", "gru", "rnn", "write_state"})
 
 
 class Builder:
-    """Builds one Function for an opset."""
+    """Builds one Function for an opset; MIL's defaults are left out unless `spell_defaults`."""
 
     split: EmitMany
     topk: EmitMany
@@ -66,8 +67,9 @@ class Builder:
     rnn: EmitMany
     write_state: EmitMany
 
-    def __init__(self, opset: str = "ios17") -> None:
+    def __init__(self, opset: str = "ios17", *, spell_defaults: bool = False) -> None:
         self.opset = opset_of(opset)
+        self._spells_defaults = spell_defaults
         self._names: dict[str, Value] = {}
         self._hidden: set[int] = set()
         """Ids of the values of closed blocks."""
@@ -133,14 +135,10 @@ class Builder:
     ) -> tuple[Value, ...]:
         """Add an op of any kind, with as many results as it has."""
         definition, signature = self._row(kind)
+        if self._spells_defaults:
+            inputs = {**inputs, **left_out(kind, signature, inputs)}
         bindings = self._bind(kind, signature, inputs)
-        for param in signature.explicit:
-            if param not in bindings:
-                raise ShapeError(
-                    f"{kind}: {param} is missing, and MIL's default "
-                    f"{signature.params[param].default} changes numbers",
-                    fix=f"give {param}",
-                )
+        check_explicit(kind, signature, bindings)
         return self._add(definition, signature, bindings, name=name)
 
     def cond(
