@@ -10,6 +10,7 @@ package export
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/gomlx/compute/shapes"
@@ -34,6 +35,9 @@ func Save[F model.ExecGraphFn](path string, store *model.Store, modelFn F, optio
 	if err != nil {
 		return err
 	}
+	if err := c.checkInputs(reflect.TypeOf(modelFn), 1); err != nil {
+		return err
+	}
 	asConst := store.VariablesAsConst()
 	defer store.WithVariableAsConst(asConst)
 	if err := initialize(c, store, modelFn); err != nil {
@@ -42,11 +46,10 @@ func Save[F model.ExecGraphFn](path string, store *model.Store, modelFn F, optio
 	store.WithVariableAsConst(!c.variablesAsParameters)
 	backend := record.New(record.Options{DynamicAxes: c.dynamicAxes})
 	defer backend.Finalize()
-	exec, err := model.NewExec(backend, store, modelFn)
+	exec, err := model.NewExec(backend, store, modelFn) // without Finalize, which deadlocks after a panic in modelFn
 	if err != nil {
 		return err
 	}
-	defer exec.Finalize()
 	g, err := exec.Compile(c.shapes()...)
 	if err != nil {
 		return explain(err)
@@ -63,7 +66,6 @@ func initialize[F model.ExecGraphFn](c *config, store *model.Store, modelFn F) e
 	if err != nil {
 		return err
 	}
-	defer exec.Finalize()
 	if _, err := exec.Compile(c.shapes()...); err != nil { // creates the variables
 		return explain(err)
 	}
@@ -87,18 +89,37 @@ func SaveGraph[F graph.ExecGraphFn](path string, graphFn F, options ...Option) (
 	if err != nil {
 		return err
 	}
+	if err := c.checkInputs(reflect.TypeOf(graphFn), 0); err != nil {
+		return err
+	}
 	backend := record.New(record.Options{DynamicAxes: c.dynamicAxes})
 	defer backend.Finalize()
 	exec, err := graph.NewExec(backend, graphFn)
 	if err != nil {
 		return err
 	}
-	defer exec.Finalize()
 	g, err := exec.Compile(c.shapes()...)
 	if err != nil {
 		return explain(err)
 	}
 	return c.save(path, g, nil)
+}
+
+// checkInputs compares the inputs with the *graph.Node parameters of a graph function, after the given number of others.
+func (c *config) checkInputs(fn reflect.Type, others int) error {
+	want := 0
+	for i := others; i < fn.NumIn(); i++ {
+		switch fn.In(i) {
+		case reflect.TypeFor[[]*graph.Node]():
+			return nil
+		case reflect.TypeFor[*graph.Node]():
+			want++
+		}
+	}
+	if want != len(c.inputs) {
+		return fmt.Errorf("the function takes %d inputs, %d are described by Input", want, len(c.inputs))
+	}
+	return nil
 }
 
 // wrap names the file, and turns a panic of GoMLX into an error.
@@ -233,11 +254,9 @@ func (c *config) results(r *record.Recording, changed []string) ([]record.Result
 	}
 	for i, v := range outputs {
 		name := fmt.Sprintf("output%d", i)
-		alias := model.BasePath(v.Label())
-		switch {
-		case i < len(c.outputs):
+		if i < len(c.outputs) {
 			name = c.outputs[i]
-		case alias != "" && !taken[alias]:
+		} else if alias := model.BasePath(v.Label()); v.Label() != "" && !taken[alias] {
 			name = alias
 		}
 		taken[name] = true
