@@ -126,6 +126,10 @@ class _Printer:
                 return f"tuple<{', '.join([self.type(item) for item in items])}>"
             case DictType(key, value):
                 return f"dict<{self.type(key)}, {self.type(value)}>"
+            case StateType() if self.dialect != "1.3":
+                raise FormatError(
+                    f"a state in MIL dialect {self.dialect}", fix="write for iOS18 or later"
+                )
             case StateType(tensor):
                 return f"state<{self.type(tensor)}>"
             case BufferType(kind, dtype, fields):
