@@ -97,7 +97,7 @@ class ScaledDotProductAttentionConfig(_message.Message):
     quantized_matmuls: bool
     scale: float
     causal: bool
-    def __init__(self, quantized_matmuls: _Optional[bool] = ..., scale: _Optional[float] = ..., causal: _Optional[bool] = ...) -> None: ...
+    def __init__(self, quantized_matmuls: bool = ..., scale: _Optional[float] = ..., causal: bool = ...) -> None: ...
 
 class AllReduceAttributes(_message.Message):
     __slots__ = ("reduction_type", "replica_groups")
@@ -115,7 +115,7 @@ class ArgMinMaxAttributes(_message.Message):
     axis: int
     output_dtype: str
     is_min: bool
-    def __init__(self, axis: _Optional[int] = ..., output_dtype: _Optional[str] = ..., is_min: _Optional[bool] = ...) -> None: ...
+    def __init__(self, axis: _Optional[int] = ..., output_dtype: _Optional[str] = ..., is_min: bool = ...) -> None: ...
 
 class BatchNormForInferenceAttributes(_message.Message):
     __slots__ = ("epsilon", "feature_axis")
@@ -243,7 +243,7 @@ class FusedGeluAttributes(_message.Message):
     __slots__ = ("exact",)
     EXACT_FIELD_NUMBER: _ClassVar[int]
     exact: bool
-    def __init__(self, exact: _Optional[bool] = ...) -> None: ...
+    def __init__(self, exact: bool = ...) -> None: ...
 
 class FusedLayerNormAttributes(_message.Message):
     __slots__ = ("axes", "epsilon")
@@ -289,7 +289,7 @@ class GatherAttributes(_message.Message):
     start_index_map: _containers.RepeatedScalarFieldContainer[int]
     slice_sizes: _containers.RepeatedScalarFieldContainer[int]
     indices_are_sorted: bool
-    def __init__(self, index_vector_axis: _Optional[int] = ..., offset_output_axes: _Optional[_Iterable[int]] = ..., collapsed_slice_axes: _Optional[_Iterable[int]] = ..., start_index_map: _Optional[_Iterable[int]] = ..., slice_sizes: _Optional[_Iterable[int]] = ..., indices_are_sorted: _Optional[bool] = ...) -> None: ...
+    def __init__(self, index_vector_axis: _Optional[int] = ..., offset_output_axes: _Optional[_Iterable[int]] = ..., collapsed_slice_axes: _Optional[_Iterable[int]] = ..., start_index_map: _Optional[_Iterable[int]] = ..., slice_sizes: _Optional[_Iterable[int]] = ..., indices_are_sorted: bool = ...) -> None: ...
 
 class IotaAttributes(_message.Message):
     __slots__ = ("shape", "iota_axis")
@@ -419,7 +419,7 @@ class ScatterMaxAttributes(_message.Message):
     scatter_axes_to_operand_axes: _containers.RepeatedScalarFieldContainer[int]
     indices_are_sorted: bool
     unique_indices: bool
-    def __init__(self, index_vector_axis: _Optional[int] = ..., update_window_axes: _Optional[_Iterable[int]] = ..., inserted_window_axes: _Optional[_Iterable[int]] = ..., scatter_axes_to_operand_axes: _Optional[_Iterable[int]] = ..., indices_are_sorted: _Optional[bool] = ..., unique_indices: _Optional[bool] = ...) -> None: ...
+    def __init__(self, index_vector_axis: _Optional[int] = ..., update_window_axes: _Optional[_Iterable[int]] = ..., inserted_window_axes: _Optional[_Iterable[int]] = ..., scatter_axes_to_operand_axes: _Optional[_Iterable[int]] = ..., indices_are_sorted: bool = ..., unique_indices: bool = ...) -> None: ...
 
 class ScatterMinAttributes(_message.Message):
     __slots__ = ("index_vector_axis", "update_window_axes", "inserted_window_axes", "scatter_axes_to_operand_axes", "indices_are_sorted", "unique_indices")
@@ -435,7 +435,7 @@ class ScatterMinAttributes(_message.Message):
     scatter_axes_to_operand_axes: _containers.RepeatedScalarFieldContainer[int]
     indices_are_sorted: bool
     unique_indices: bool
-    def __init__(self, index_vector_axis: _Optional[int] = ..., update_window_axes: _Optional[_Iterable[int]] = ..., inserted_window_axes: _Optional[_Iterable[int]] = ..., scatter_axes_to_operand_axes: _Optional[_Iterable[int]] = ..., indices_are_sorted: _Optional[bool] = ..., unique_indices: _Optional[bool] = ...) -> None: ...
+    def __init__(self, index_vector_axis: _Optional[int] = ..., update_window_axes: _Optional[_Iterable[int]] = ..., inserted_window_axes: _Optional[_Iterable[int]] = ..., scatter_axes_to_operand_axes: _Optional[_Iterable[int]] = ..., indices_are_sorted: bool = ..., unique_indices: bool = ...) -> None: ...
 
 class ScatterSumAttributes(_message.Message):
     __slots__ = ("index_vector_axis", "update_window_axes", "inserted_window_axes", "scatter_axes_to_operand_axes", "indices_are_sorted", "unique_indices")
@@ -451,7 +451,7 @@ class ScatterSumAttributes(_message.Message):
     scatter_axes_to_operand_axes: _containers.RepeatedScalarFieldContainer[int]
     indices_are_sorted: bool
     unique_indices: bool
-    def __init__(self, index_vector_axis: _Optional[int] = ..., update_window_axes: _Optional[_Iterable[int]] = ..., inserted_window_axes: _Optional[_Iterable[int]] = ..., scatter_axes_to_operand_axes: _Optional[_Iterable[int]] = ..., indices_are_sorted: _Optional[bool] = ..., unique_indices: _Optional[bool] = ...) -> None: ...
+    def __init__(self, index_vector_axis: _Optional[int] = ..., update_window_axes: _Optional[_Iterable[int]] = ..., inserted_window_axes: _Optional[_Iterable[int]] = ..., scatter_axes_to_operand_axes: _Optional[_Iterable[int]] = ..., indices_are_sorted: bool = ..., unique_indices: bool = ...) -> None: ...
 
 class SelectAndScatterMaxAttributes(_message.Message):
     __slots__ = ("window_dimensions", "window_strides", "paddings")
@@ -489,7 +489,7 @@ class SortAttributes(_message.Message):
     IS_STABLE_FIELD_NUMBER: _ClassVar[int]
     axis: int
     is_stable: bool
-    def __init__(self, axis: _Optional[int] = ..., is_stable: _Optional[bool] = ...) -> None: ...
+    def __init__(self, axis: _Optional[int] = ..., is_stable: bool = ...) -> None: ...
 
 class TransposeAttributes(_message.Message):
     __slots__ = ("permutation",)
