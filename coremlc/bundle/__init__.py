@@ -1,6 +1,7 @@
 """Core ML bundles on disk: write, read, compile a package, find damage."""
 
 from coremlc.bundle.read import Bundle, read_bundle
+from coremlc.bundle.unproven import unproven
 from coremlc.bundle.verify import Problem, verify_bundle
 from coremlc.bundle.write import compile_package, write_mlmodelc, write_mlpackage
 
@@ -9,6 +10,7 @@ __all__ = [
     "Problem",
     "compile_package",
     "read_bundle",
+    "unproven",
     "verify_bundle",
     "write_mlmodelc",
     "write_mlpackage",
