@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from coremlc import reference
 from coremlc.compare import difference
 from coremlc.errors import InternalError
+from coremlc.ir import evaluate
 from coremlc.ir.graph import Graph
 from coremlc.ir.op import Array
 from coremlc.runner import random_array
@@ -34,7 +34,7 @@ class PassCheck:
             self._inputs = [random_array(port, rng) for port in ports]
         parameters = zip(self._inputs, graph.main.parameters, strict=True)
         given = [x.astype(p.type.dtype.numpy) for x, p in parameters]
-        results = reference.run(graph.main, given)
+        results = evaluate.run(graph.main, given)
         if not self._expected:
             self._expected = results
         for output, got, expected in zip(graph.outputs, results, self._expected, strict=True):

@@ -167,6 +167,16 @@ def build(
     path: Path, recipe: Recipe, stages: Stages | None = None, *, check_passes: bool = False
 ) -> Compiled:
     """The model of a graph.pb, without touching the cache."""
+    stages = stages or Stages()
+    with stages.time("read"):
+        graph = load(path, recipe)
+    return build_model(graph, recipe, stages, check_passes=check_passes)
+
+
+def build_model(
+    graph: Graph, recipe: Recipe, stages: Stages | None = None, *, check_passes: bool = False
+) -> Compiled:
+    """The model of a graph that was read."""
     from coremlc import passes
     from coremlc.ir.verify import check
     from coremlc.lower import lower
@@ -174,8 +184,6 @@ def build(
     from coremlc.signature import Signature
 
     stages = stages or Stages()
-    with stages.time("read"):
-        graph = load(path, recipe)
     signature = Signature.of_graph(graph, recipe.target)
     with stages.time("passes"):
         observer = _pass_check() if check_passes else None

@@ -17,7 +17,7 @@ def lower(graph: Graph, features: Features, opset: str) -> Program:
 
     features: (name, MIL dtype) of each parameter and of each result of the main function.
     """
-    m = Builder(opset)
+    m = Builder(opset, spell_defaults=True)
     values: dict[Value, MilValue] = {}
     inputs, outputs = features
     for parameter, (name, dtype) in zip(graph.main.parameters, inputs, strict=True):

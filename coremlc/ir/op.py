@@ -23,6 +23,7 @@ class Op:
     infer(*types) -> TensorType, or a tuple of them: contract and result types.
     evaluate(*arrays) -> array(s): numpy meaning. Floats come as float64 and complex as complex128
         (unless `native`), integers in their own dtype; the walker rounds results to their dtype.
+        Ops with bodies take a function `run(body, *arrays) -> list of arrays` first.
     lower(m, *values): MIL, through mil.Builder. Primitives.
     decompose(g, *values): smaller ops, same meaning. Composites.
     range(*ranges) -> Range: interval of an integer result, given those of the operands.

@@ -12,7 +12,7 @@ from coremlc.ir.op import Array, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
-from coremlc.ops.elementwise import check_dtype, is_bool
+from coremlc.ops.elementwise import check_dtype, is_bool, select
 from coremlc.ops.shape import check_axes
 
 
@@ -62,5 +62,5 @@ class ArgMinMax(Op):
         hit = m.equal(x=x, y=extreme)
         if x.tensor.dtype != "int32":
             hit = m.logical_or(x=hit, y=m.not_equal(x=x, y=x))
-        index = m.select(cond=hit, a=places, b=np.full((1,) * len(shape), dim, np.int32))
+        index = select(m, cond=hit, a=m.const(places), b=dim)
         return m.reduce_min(x=index, axes=[self.axis], keep_dims=False)

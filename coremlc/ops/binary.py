@@ -14,7 +14,7 @@ from coremlc.dtypes import BOOL, FLOAT, REAL
 from coremlc.ir.op import Array, Range
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
-from coremlc.ops.elementwise import constant, direct, is_bool, is_float, row
+from coremlc.ops.elementwise import constant, direct, is_bool, is_float, row, select
 
 ORDERED = REAL | {BOOL}
 
@@ -53,9 +53,9 @@ def int_div(m: Builder, x: Value, y: Value) -> Value:
     if known is not None and not np.any((known == 0) | (known == -1)):
         return _truncate(m, x, y)
     zero, minus_one = m.equal(x=y, y=0), m.equal(x=y, y=-1)
-    safe = m.select(cond=m.logical_or(x=zero, y=minus_one), a=1, b=y)
-    q = m.select(cond=minus_one, a=m.sub(x=0, y=x), b=_truncate(m, x, safe))
-    return m.select(cond=zero, a=-1, b=q)
+    safe = select(m, cond=m.logical_or(x=zero, y=minus_one), a=1, b=y)
+    q = select(m, cond=minus_one, a=m.sub(x=0, y=x), b=_truncate(m, x, safe))
+    return select(m, cond=zero, a=-1, b=q)
 
 
 def _truncate(m: Builder, x: Value, y: Value) -> Value:
@@ -74,13 +74,13 @@ def _lower_rem(m: Builder, x: Value, y: Value) -> Value:
     """The dividend's sign (C's fmod). MIL's `mod` has the divisor's: it gets magnitudes."""
     if not is_float(x):
         zero = m.equal(x=y, y=0)
-        safe = y if constant(y) is not None else m.select(cond=zero, a=1, b=y)
+        safe = y if constant(y) is not None else select(m, cond=zero, a=1, b=y)
         known = constant(y)
         r = m.sub(x=x, y=m.mul(x=int_div(m, x, safe), y=safe))
-        return r if known is not None and np.all(known != 0) else m.select(cond=zero, a=x, b=r)
+        return r if known is not None and np.all(known != 0) else select(m, cond=zero, a=x, b=r)
     r = m.mod(x=m.abs(x=x), y=m.abs(x=y))
-    signed = m.select(cond=m.less(x=x, y=0.0), a=m.mul(x=r, y=-1.0), b=r)
-    return m.select(cond=m.equal(x=r, y=0.0), a=m.mul(x=x, y=0.0), b=signed)
+    signed = select(m, cond=m.less(x=x, y=0.0), a=m.mul(x=r, y=-1.0), b=r)
+    return select(m, cond=m.equal(x=r, y=0.0), a=m.mul(x=x, y=0.0), b=signed)
 
 
 def _pow(x: Array, y: Array) -> Array:
@@ -108,11 +108,13 @@ def _lower_pow(m: Builder, x: Value, y: Value) -> Value:
     odd = m.equal(x=m.mod(x=y, y=2), y=1)
     for _ in range(31):
         bit = m.equal(x=m.mod(x=e, y=2), y=1)
-        power = m.mul(x=power, y=m.select(cond=bit, a=base, b=1))
+        power = m.mul(x=power, y=select(m, cond=bit, a=base, b=1))
         base, e = m.mul(x=base, y=base), m.floor_div(x=e, y=2)
-    minus = m.select(cond=m.equal(x=x, y=-1), a=m.select(cond=odd, a=-1, b=1), b=0)
-    inverse = m.select(cond=m.equal(x=x, y=1), a=1, b=minus)
-    return m.select(cond=m.less(x=y, y=0), a=inverse, b=power)
+    minus = select(
+        m, cond=m.equal(x=x, y=-1), a=m.sub(x=1, y=m.mul(x=m.cast(x=odd, dtype="int32"), y=2)), b=0
+    )
+    inverse = select(m, cond=m.equal(x=x, y=1), a=1, b=minus)
+    return select(m, cond=m.less(x=y, y=0), a=inverse, b=power)
 
 
 def _known_power(m: Builder, x: Value, y: Value, exponent: int) -> Value:
@@ -146,14 +148,15 @@ def _lower_atan2(m: Builder, y: Value, x: Value) -> Value:
     swap = m.greater(x=ay, y=ax)
     low, high = m.minimum(x=ax, y=ay), m.maximum(x=ax, y=ay)
     same = m.equal(x=ax, y=ay)
-    ratio = m.real_div(x=low, y=m.select(cond=same, a=1.0, b=high))
-    ratio = m.select(cond=same, a=m.select(cond=m.equal(x=ax, y=0.0), a=0.0, b=1.0), b=ratio)
+    ratio = m.real_div(x=low, y=select(m, cond=same, a=1.0, b=high))
+    diagonal = m.cast(x=m.not_equal(x=ax, y=0.0), dtype=x.tensor.dtype)
+    ratio = select(m, cond=same, a=diagonal, b=ratio)
     angle = m.atan(x=ratio)
-    angle = m.select(cond=swap, a=m.sub(x=math.pi / 2, y=angle), b=angle)
-    angle = m.select(cond=negative(x), a=m.sub(x=math.pi, y=angle), b=angle)
-    angle = m.select(cond=negative(y), a=m.mul(x=angle, y=-1.0), b=angle)
+    angle = select(m, cond=swap, a=m.sub(x=math.pi / 2, y=angle), b=angle)
+    angle = select(m, cond=negative(x), a=m.sub(x=math.pi, y=angle), b=angle)
+    angle = select(m, cond=negative(y), a=m.mul(x=angle, y=-1.0), b=angle)
     ordered = m.logical_and(x=m.equal(x=x, y=x), y=m.equal(x=y, y=y))
-    return m.select(cond=ordered, a=angle, b=m.add(x=x, y=y))
+    return select(m, cond=ordered, a=angle, b=m.add(x=x, y=y))
 
 
 def _corners(f: str, x: Range, y: Range) -> Range:

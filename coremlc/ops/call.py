@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from coremlc.errors import ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Function, Value
 from coremlc.ir.graph import Node as GraphNode
-from coremlc.ir.op import Op, register
+from coremlc.ir.op import Array, Op, register
 from coremlc.ir.types import TensorType
 
 
@@ -21,6 +22,7 @@ class Call(Op):
     nodes of f: MIL's functions are entry points, not callees.
     """
 
+    native = True
     f: Function
 
     @property
@@ -35,6 +37,9 @@ class Call(Op):
                 fix=f"give {', '.join(map(str, wanted))}",
             )
         return tuple(r.type for r in self.f.results)
+
+    def evaluate(self, run: Callable[..., list[Array]], *inputs: Array) -> tuple[Array, ...]:
+        return tuple(run(self.f, *inputs))
 
     def decompose(self, g: Graph, *inputs: Value) -> tuple[Value, ...]:
         return inline(g, self.f, inputs)

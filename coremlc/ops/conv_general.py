@@ -202,13 +202,13 @@ def _correlate(x: Array, k: Array, groups: int, strides: Dims, dilations: Dims) 
     """[n, c, ..] with [o, c / groups, ..] to [n, o, ..], one kernel position after the other."""
     sizes = zip(x.shape[2:], k.shape[2:], strides, dilations, strict=True)
     out = tuple(max((d - (w - 1) * e - 1) // s + 1, 0) for d, w, s, e in sizes)
-    x = x.reshape(x.shape[0], groups, -1, *x.shape[2:])
-    k = k.reshape(groups, -1, *k.shape[1:])
+    x = x.reshape(x.shape[0], groups, x.shape[1] // groups, *x.shape[2:])
+    k = k.reshape(groups, k.shape[0] // groups, *k.shape[1:])
     total = np.zeros((x.shape[0], groups, k.shape[1], *out), x.dtype)
     for place in itertools.product(*map(range, k.shape[3:])):
         part = x[(slice(None),) * 3 + _window(place, out, strides, dilations)]
         total = total + np.einsum("ngc...,goc->ngo...", part, k[(slice(None),) * 3 + place])
-    return total.reshape(x.shape[0], -1, *out)
+    return total.reshape(x.shape[0], k.shape[0] * k.shape[1], *out)
 
 
 def _window(place: Dims, out: Dims, strides: Dims, dilations: Dims) -> tuple[slice, ...]:

@@ -12,7 +12,7 @@ from coremlc.ir.op import Array, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
-from coremlc.ops.elementwise import is_float
+from coremlc.ops.elementwise import is_float, select
 
 INT32_MAX = 2**31 - 1
 BELOW_2_31 = 2147483520.0
@@ -79,7 +79,7 @@ class ConvertDType(Op):
 
     def _to_int(self, m: Builder, x: Value) -> Value:
         wide = m.cast(x=x, dtype="fp32") if x.tensor.dtype == "fp16" else x
-        number = m.select(cond=m.equal(x=wide, y=wide), a=wide, b=0.0)
+        number = select(m, cond=m.equal(x=wide, y=wide), a=wide, b=0.0)
         inside = m.minimum(x=m.maximum(x=number, y=-(2.0**31)), y=BELOW_2_31)
         value = m.cast(x=inside, dtype="int32")
-        return m.select(cond=m.greater(x=wide, y=BELOW_2_31), a=INT32_MAX, b=value)
+        return select(m, cond=m.greater(x=wide, y=BELOW_2_31), a=INT32_MAX, b=value)

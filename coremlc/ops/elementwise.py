@@ -16,6 +16,7 @@ from coremlc.dtypes import DType
 from coremlc.errors import ShapeError
 from coremlc.ir.op import Array, Op, Range, register
 from coremlc.ir.types import TensorType
+from coremlc.mil.arrays import STORAGE
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
 
@@ -123,6 +124,26 @@ def constant(x: Value) -> Array | None:
     if x.literal is None or not isinstance(x.literal.data, np.ndarray):
         return None
     return x.literal.data
+
+
+def select(m: Builder, cond: Value, a: Value | float, b: Value | float) -> Value:
+    """MIL `select`; a or b is a value. MIL wants them to span cond: `a` is repeated if need be."""
+    branches = [x.tensor.shape for x in (a, b) if isinstance(x, Value)]
+    spanned = np.broadcast_shapes(*branches)  # type: ignore[arg-type]
+    wanted: Any = cond.tensor.shape
+    if np.broadcast_shapes(spanned, wanted) != spanned:
+        a = _repeated(m, a, b, np.broadcast_shapes(spanned, wanted))
+    return m.select(cond=cond, a=a, b=b)
+
+
+def _repeated(m: Builder, a: Value | float, b: Value | float, shape: tuple[int, ...]) -> Value:
+    if not isinstance(a, Value):
+        assert isinstance(b, Value), "a select of two numbers has no dtype"
+        a = m.const(np.asarray(a, STORAGE[b.tensor.dtype].numpy))
+    dims: Any = a.tensor.shape or (1,) * len(shape)
+    if not a.tensor.shape:
+        a = m.expand_dims(x=a, axes=list(range(len(shape))))
+    return m.tile(x=a, reps=np.array([n // d for n, d in zip(shape, dims, strict=True)], np.int32))
 
 
 def is_float(x: Value) -> bool:

@@ -21,7 +21,7 @@ from coremlc.ops.dot_general import rest
 from coremlc.ops.elementwise import is_bool
 from coremlc.ops.leaves import constant
 from coremlc.ops.selection import Clamp
-from coremlc.ops.shape import Reshape, Slice, Transpose, check_axes
+from coremlc.ops.shape import BroadcastInDim, Reshape, Slice, Transpose, check_axes
 
 Axes = tuple[int, ...]
 
@@ -105,6 +105,8 @@ class Gather(Op):
         window = tuple(self.slice_sizes[a] for a in lead)
         rows = flat_rows(g, operand, lead, trail)
         starts = vectors_last(g, start_indices, self.index_vector_axis)
+        if not mapped:
+            return self._unindexed(g, operand, starts.type.shape[:-1], out)
         order = tuple(mapped.index(a) for a in lead)
         top = [d - w for d, w in zip(dims, window, strict=True)]
         bounded = clamp_components(g, starts, [top[lead.index(a)] for a in mapped])
@@ -113,6 +115,13 @@ class Gather(Op):
         batch = starts.type.shape[:-1]
         shape = batch + window + tuple(operand.type.shape[a] for a in trail)
         return self._arrange(g, g.add(Reshape(shape), taken), len(batch), lead + trail, out)
+
+    def _unindexed(self, g: Graph, x: Node, batch: tuple[int, ...], out: TensorType) -> Node:
+        """The same window for every index vector: vectors without components."""
+        shaped = g.add(Reshape((1,) * len(batch) + x.type.shape), x)
+        full = x.type.with_shape(batch + x.type.shape)
+        repeated = g.add(BroadcastInDim(full, tuple(range(full.rank))), shaped)
+        return self._arrange(g, repeated, len(batch), tuple(range(x.type.rank)), out)
 
     def _arrange(self, g: Graph, x: Node, batch: int, axes: Axes, out: TensorType) -> Node:
         """[batch.., window axes in the order of `axes`] to the result's axes."""

@@ -12,7 +12,7 @@ from coremlc.ir.op import Array, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
-from coremlc.ops.elementwise import broadcast, is_bool, row
+from coremlc.ops.elementwise import broadcast, is_bool, row, select
 
 
 @register
@@ -41,7 +41,7 @@ class Where(Op):
         return np.where(condition, on_true, on_false)
 
     def lower(self, m: Builder, condition: Value, on_true: Value, on_false: Value) -> Value:
-        return m.select(cond=condition, a=on_true, b=on_false)
+        return select(m, cond=condition, a=on_true, b=on_false)
 
     def range(self, condition: Range, on_true: Range, on_false: Range) -> Range:
         return min(on_true[0], on_false[0]), max(on_true[1], on_false[1])

@@ -14,7 +14,7 @@ from coremlc.dtypes import BOOL, FLOAT, REAL, SIGNED
 from coremlc.ir.op import Array, Range
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
-from coremlc.ops.elementwise import direct, is_float, row
+from coremlc.ops.elementwise import direct, is_float, row, select
 
 _erf = np.frompyfunc(math.erf, 1, 1)
 
@@ -38,7 +38,7 @@ def _sign(m: Builder, x: Value) -> Value:
     """MIL's sign of NaN is not documented: only numbers other than 0 reach it."""
     if not is_float(x):
         return m.sign(x=x)
-    return m.select(cond=m.greater(x=m.abs(x=x), y=0.0), a=m.sign(x=x), b=x)
+    return select(m, cond=m.greater(x=m.abs(x=x), y=0.0), a=m.sign(x=x), b=x)
 
 
 def _rsqrt(m: Builder, x: Value) -> Value:
@@ -54,8 +54,8 @@ def _log1p(m: Builder, x: Value) -> Value:
     u = m.add(x=x, y=1.0)
     d = m.sub(x=u, y=1.0)
     log_u = _log(m, u)
-    near = m.select(cond=m.equal(x=d, y=0.0), a=x, b=m.mul(x=log_u, y=m.real_div(x=x, y=d)))
-    return m.select(cond=m.less(x=m.abs(x=x), y=0.5), a=near, b=log_u)
+    near = select(m, cond=m.equal(x=d, y=0.0), a=x, b=m.mul(x=log_u, y=m.real_div(x=x, y=d)))
+    return select(m, cond=m.less(x=m.abs(x=x), y=0.5), a=near, b=log_u)
 
 
 def _expm1(m: Builder, x: Value) -> Value:
@@ -63,7 +63,7 @@ def _expm1(m: Builder, x: Value) -> Value:
     t = m.tanh(x=m.mul(x=x, y=0.5))
     near = m.real_div(x=m.mul(x=t, y=2.0), y=m.sub(x=1.0, y=t))
     far = m.sub(x=m.exp(x=x), y=1.0)
-    return m.select(cond=m.less(x=m.abs(x=x), y=1.0), a=near, b=far)
+    return select(m, cond=m.less(x=m.abs(x=x), y=1.0), a=near, b=far)
 
 
 def _is_finite(m: Builder, x: Value) -> Value:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from coremlc import reference
 from coremlc.errors import at
+from coremlc.ir import evaluate
 from coremlc.ir.graph import Builder, Function, Node, Value, infer, where
 from coremlc.ir.literal import TensorData
 from coremlc.ir.op import Array, Op
@@ -72,7 +72,7 @@ class SmartBuilder(Builder):
         limit = max(FOLD_SIZE, *(a.size for a in arrays), 0)
         if any(t.size > limit for t in types):
             return None
-        results = reference.apply(op, arrays, types)
+        results = evaluate.apply(op, arrays, types)
         return tuple(self._constant(r, t) for r, t in zip(results, types, strict=True))
 
     def _constant(self, array: Array, t: TensorType) -> Value:

@@ -28,14 +28,21 @@ def run(
     for node in function.nodes:
         with at(where(node)):
             types = tuple([r.type for r in node.results])
-            results = apply(node.op, [values[o] for o in node.operands], types)
+            results = apply(node.op, [values[o] for o in node.operands], types, values)
         values.update(zip(node.results, results, strict=True))
     return [values[r] for r in function.results]
 
 
-def apply(op: Op, operands: Sequence[Array], types: tuple[TensorType, ...]) -> tuple[Array, ...]:
-    """Results of one op, in the dtypes of `types`."""
-    given = operands if op.native else [_widened(x) for x in operands]
+def apply(
+    op: Op,
+    operands: Sequence[Array],
+    types: tuple[TensorType, ...],
+    outer: Mapping[Value, Array] | None = None,
+) -> tuple[Array, ...]:
+    """Results of one op, in the dtypes of `types`. outer: values that its bodies may use."""
+    given: list[object] = list(operands if op.native else map(widened, operands))
+    if op.bodies:
+        given.insert(0, lambda body, *xs: run(body, xs, outer))
     with np.errstate(all="ignore"):
         out = op.evaluate(*given)
         results = out if isinstance(out, tuple) else (out,)
@@ -47,5 +54,6 @@ def apply(op: Op, operands: Sequence[Array], types: tuple[TensorType, ...]) -> t
         )
 
 
-def _widened(x: Array) -> Array:
+def widened(x: Array) -> Array:
+    """`x` in the dtype in which the oracle computes."""
     return x.astype(working(BY_NUMPY[x.dtype]), copy=False)

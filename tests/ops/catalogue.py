@@ -1,0 +1,9 @@
+"""All samples and rejecting cases."""
+
+from __future__ import annotations
+
+from tests.ops import contraction, elementwise, layers, movement
+
+_FAMILIES = (elementwise, movement, contraction, layers)
+SAMPLES = [sample for family in _FAMILIES for sample in family.SAMPLES]
+REJECTS = [case for family in _FAMILIES for case in family.REJECTS]

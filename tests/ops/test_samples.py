@@ -1,0 +1,149 @@
+"""On every sample infer, evaluate, decompose and both engines agree; every constraint rejects."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from coremlc import targets
+from coremlc.compare import difference
+from coremlc.compiler import Recipe, build_model
+from coremlc.engine.base import load_program
+from coremlc.errors import ShapeError
+from coremlc.ir import evaluate
+from coremlc.ir.graph import Builder, Graph, Input, Output, infer
+from coremlc.ir.literal import TensorData
+from coremlc.ir.op import REGISTRY
+from coremlc.ops.leaves import Constant
+from coremlc.passes.decompose import decompose
+from coremlc.signature import Signature
+from tests.ops import catalogue
+from tests.ops.samples import Reject, Sample
+
+SAMPLES = catalogue.SAMPLES
+ENGINES = ("reference", "onnxruntime")
+
+
+def expected(sample: Sample) -> tuple[np.ndarray, ...]:
+    """What the op's numpy rule gives, rounded to the result dtypes."""
+    types = sample.op.infer(*sample.types)
+    types = types if isinstance(types, tuple) else (types,)
+    return evaluate.apply(sample.op, sample.operands, types)
+
+
+def graph_of(sample: Sample) -> tuple[Graph, dict[str, np.ndarray]]:
+    """The graph of the op alone, and its inputs."""
+    g = Builder()
+    values, inputs, given = [], [], {}
+    for i, (x, type_) in enumerate(zip(sample.operands, sample.types, strict=True)):
+        if i in sample.constants:
+            values.append(g.add(Constant(TensorData(type_.dtype, x))))
+            continue
+        values.append(g.parameter(type_))
+        inputs.append(Input(f"x{i}"))
+        given[f"x{i}"] = x
+    results = g.add_multi(sample.op, *values)
+    outputs = tuple(Output(f"y{i}") for i in range(len(results)))
+    return Graph(g.finish(*results), tuple(inputs), outputs), given
+
+
+def agree(sample: Sample, got: list[np.ndarray]) -> None:
+    for i, (x, wanted) in enumerate(zip(got, expected(sample), strict=True)):
+        found = difference(f"result {i}", x, wanted, sample.tolerance)
+        assert not found.mismatched, (found, x, wanted)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda s: s.name)
+def test_infer_agrees_with_evaluate(sample: Sample) -> None:
+    op = sample.op
+    widened: list = list(sample.operands if op.native else map(evaluate.widened, sample.operands))
+    if op.bodies:
+        widened.insert(0, lambda body, *xs: evaluate.run(body, xs))
+    with np.errstate(all="ignore"):
+        results = op.evaluate(*widened)
+    results = results if isinstance(results, tuple) else (results,)
+    types = op.infer(*sample.types)
+    types = types if isinstance(types, tuple) else (types,)
+    for result, type_ in zip(results, types, strict=True):
+        assert result.shape == type_.shape
+        if op.native or not type_.dtype.is_float:
+            assert result.dtype == type_.dtype.numpy
+
+
+@pytest.mark.parametrize("sample", [s for s in SAMPLES if s.op.decompose], ids=lambda s: s.name)
+def test_decomposition_means_the_same(sample: Sample) -> None:
+    graph, given = graph_of(sample)
+    small = decompose(graph.main)
+    assert all(node.op.decompose is None for node in small.nodes)
+    agree(sample, evaluate.run(small, list(given.values())))
+
+
+def runs(sample: Sample) -> bool:
+    """Samples without elements, or of a rank that Core ML lacks, have no bundle of their own."""
+    results = infer(sample.op, graph_of(sample)[0].main.nodes[-1].operands)
+    return all(x.size and x.ndim <= 5 for x in sample.operands) and all(r.size for r in results)
+
+
+@pytest.mark.parametrize("sample", [s for s in SAMPLES if runs(s)], ids=lambda s: s.name)
+def test_engines_agree(sample: Sample) -> None:
+    graph, given = graph_of(sample)
+    for target in sample.targets:
+        recipe = Recipe(targets.get(target))
+        program = build_model(graph, recipe).model.program
+        signature = Signature.of_graph(graph, recipe.target)
+        for engine in ENGINES:
+            with load_program(program, engine=engine) as executable:
+                out = signature.decode(executable.run(signature.encode(given)))
+            agree(sample, list(out.values()))
+
+
+@pytest.mark.parametrize("target", ["iOS15", "iOS16", "iOS17", "iOS26"])
+def test_every_op_lowers_for_every_target(target: str) -> None:
+    """One sample of each op kind and dtype, whose types the builder checks."""
+    seen = set()
+    for sample in SAMPLES:
+        key = (sample.op.kind, sample.types[0].dtype if sample.types else None)
+        if key in seen or not runs(sample):
+            continue
+        seen.add(key)
+        assert build_model(graph_of(sample)[0], Recipe(targets.get(target))).model.program
+    assert len(seen) > 100
+
+
+@pytest.mark.parametrize("case", catalogue.REJECTS, ids=lambda r: f"{r.op.kind}-{r.rule}")
+def test_constraint_rejects(case: Reject) -> None:
+    with pytest.raises(ShapeError, match=re.escape(case.says)):
+        case.op.infer(*case.types)
+
+
+def test_every_op_has_samples() -> None:
+    named = {s.op.kind for s in SAMPLES}
+    missing = [k for k, op in REGISTRY.items() if op.gomlx and not op.refused and k not in named]
+    assert not missing
+
+
+def test_every_constraint_has_a_rejecting_case() -> None:
+    tested = {(r.op.kind, r.rule) for r in catalogue.REJECTS}
+    missing = []
+    for kind, op in REGISTRY.items():
+        text = " ".join(c.__doc__ or "" for c in op.__mro__ if "coremlc" in c.__module__)
+        rules = set(re.findall(r"\bC\d\b", text)) if op.gomlx else set()
+        missing += [(kind, rule) for rule in sorted(rules) if (kind, rule) not in tested]
+    known = [(k, r) for k, r in missing if not _is_unary(k, r)]
+    assert not known
+
+
+def _is_unary(kind: str, rule: str) -> bool:
+    """C2 and C3 of the elementwise contract bind ops of two operands and more."""
+    return rule in ("C2", "C3") and getattr(REGISTRY[kind], "arity", 0) == 1
+
+
+def test_every_op_is_complete() -> None:
+    for kind, op in REGISTRY.items():
+        ways = [op.lower is not None, op.decompose is not None, bool(op.refused)]
+        assert sum(ways) == 1, kind
+        assert op.refused or op.evaluate is not None, kind
+        first = (op.__doc__ or "").splitlines()[0]
+        assert first.startswith("`(") or kind.startswith("Scatter") or op.refused, kind
