@@ -1049,7 +1049,7 @@ type Tensor struct {
 	//	*Tensor_External
 	//	*Tensor_Splat
 	Data isTensor_Data `protobuf_oneof:"data"`
-	// Of the element bytes (of the one element for a splat), 32 bytes; equal contents are stored once.
+	// Of the element bytes (of the one element for a splat), 32 bytes. Equal tensors (dtype, dims, bytes) are stored once.
 	Sha256        []byte `protobuf:"bytes,5,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1158,7 +1158,8 @@ func (*Tensor_External) isTensor_Data() {}
 
 func (*Tensor_Splat) isTensor_Data() {}
 
-// A tensor of a safetensors file. Dtypes that safetensors lacks stand there as U8, with their bytes as the only axis.
+// A tensor of a safetensors file. Bool, integers of 8 to 64 bits, Float16, BFloat16, Float32 and Float64 have their own dtype and
+// dims there; all other dtypes (complex, float8, under 8 bits) stand there as U8, with their bytes as the only axis.
 type External struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Index into GraphFile.data_files.

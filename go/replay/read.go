@@ -26,9 +26,13 @@ type Graph struct {
 // features are what this reader understands.
 var features = []string{"closures", "dynamic_axes", "packed"}
 
+// The limits of graph.proto.
 const (
 	formatMajor  = 1
 	maxFileBytes = 64 << 20
+	maxNodes     = 1 << 20
+	maxLevels    = 64
+	maxRank      = 16
 )
 
 // Read reads and checks a graph.pb and the files beside it.
@@ -90,7 +94,15 @@ func (g *Graph) check() error {
 		return fmt.Errorf("function %d is not a main function", f.Main)
 	}
 	defined := map[uint64]bool{0: true}
+	nodes, levels := 0, make([]int, len(f.Functions)+1)
 	for i, fn := range f.Functions {
+		nodes += len(fn.Nodes)
+		if int(fn.ParentPlus_1) <= i {
+			levels[i+1] = levels[fn.ParentPlus_1] + 1
+		}
+		if nodes > maxNodes || levels[i+1] > maxLevels {
+			return fmt.Errorf("function %d: more than %d nodes, or more than %d functions in each other", i, maxNodes, maxLevels)
+		}
 		if int(fn.ParentPlus_1) > i || (fn.ParentPlus_1 != 0) != (fn.Kind == graphpb.Function_CLOSURE) {
 			return fmt.Errorf("function %d comes before its parent, or has none", i)
 		}
@@ -134,8 +146,6 @@ func (g *Graph) describe(n *graphpb.Node) string {
 	}
 	return text
 }
-
-const maxRank = 16
 
 func parseShape(s *graphpb.Shape) (shapes.Shape, error) {
 	dtype, err := parseDType(s.GetDtype())
