@@ -58,7 +58,7 @@ def test_importing_the_model_imports_no_protobuf():
 # Programs
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(programs.programs())
 def test_a_program_survives_the_protobuf(program):
     spec = program_to_proto(program)
