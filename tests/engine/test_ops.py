@@ -10,7 +10,7 @@ from coremlc.engine.ort import RECIPES
 from coremlc.engine.reference import KERNELS
 from coremlc.engine.reference.plan import CONTROL
 from coremlc.mil.dialect import DIALECT
-from tests.engine import cases, cases_layers, cases_movement
+from tests.engine import cases, cases_large, cases_layers, cases_movement
 from tests.engine.cases import Case
 from tests.engine.programs import C, Maker, agree, one_op, run_all
 
@@ -22,6 +22,7 @@ CASES = [
     *cases.windows(),
     *cases_movement.all_cases(),
     *cases_layers.all_cases(),
+    *cases_large.all_cases(),
 ]
 
 

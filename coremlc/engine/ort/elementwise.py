@@ -3,12 +3,15 @@
 # ruff: noqa: D103 - a recipe is named after its MIL op, which the dialect describes
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from coremlc.engine.ort.emitter import Emitter, Name
+from coremlc.engine.ort.emitter import LARGE, Emitter, Name
 from coremlc.engine.ort.registry import recipe
 from coremlc.engine.ort.tensor import T, float_of
 from coremlc.mil.arrays import STORAGE
+from coremlc.mil.types import TensorType
 
 SELECT_BY_BITS = 4096
 """From this many elements on, a full-shape select by bits is faster than Where."""
@@ -117,14 +120,19 @@ def _is_plain_divisor(y: T) -> bool:
     return value is not None and not np.isin(value, (0, -1)).any()
 
 
+def _is_positive(y: T) -> bool:
+    value = y.value if y.is_const else None
+    return value is not None and bool((value > 0).all())
+
+
 def _one(g: Emitter, y: T, value: int) -> str:
     return g.const(np.asarray(value, STORAGE[y.dtype].numpy))
 
 
-def _int_division(g: Emitter, x: T, y: T, *, floor: bool) -> tuple[str, str]:
+def _int_division(g: Emitter, x: T, y: T, guarded: bool, *, floor: bool) -> tuple[str, str]:
     """(quotient, remainder) for divisors other than 0 and -1; guarded divisors become 1."""
     divisor: Name = y
-    if not _is_plain_divisor(y):
+    if guarded:
         bad = g.node("Or", g.node("Equal", y, _one(g, y, 0)), g.node("Equal", y, _one(g, y, -1)))
         divisor = g.where(bad, _one(g, y, 1), y)
     quotient = g.node("Div", x, divisor)
@@ -132,8 +140,11 @@ def _int_division(g: Emitter, x: T, y: T, *, floor: bool) -> tuple[str, str]:
     if not floor:
         return quotient, rest
     zero = _one(g, y, 0)
-    differ = g.node("Xor", g.node("Less", rest, zero), g.node("Less", divisor, zero))
-    adjust = g.cast(g.node("And", g.node("Not", g.node("Equal", rest, zero)), differ), y.dtype)
+    below = g.node("Less", rest, zero)
+    if not _is_positive(y):
+        differ = g.node("Xor", below, g.node("Less", divisor, zero))
+        below = g.node("And", g.node("Not", g.node("Equal", rest, zero)), differ)
+    adjust = g.cast(below, y.dtype)
     return (
         g.node("Sub", quotient, adjust),
         g.node("Add", rest, g.node("Mul", adjust, divisor)),
@@ -142,35 +153,61 @@ def _int_division(g: Emitter, x: T, y: T, *, floor: bool) -> tuple[str, str]:
 
 def _guarded_quotient(g: Emitter, x: T, y: T, quotient: str) -> str:
     """X / -1 is -x (wrapping), x / 0 is -1."""
-    if _is_plain_divisor(y):
-        return quotient
     minus = _one(g, y, -1)
     negated = g.where(g.node("Equal", y, minus), g.node("Neg", x), quotient)
     return g.where(g.node("Equal", y, _one(g, y, 0)), minus, negated)
 
 
+def _usually_plain(
+    g: Emitter, y: T, out: tuple[TensorType, ...], write: Callable[[T, bool], str]
+) -> str:
+    """`write(y, guarded)`: guards cost far more than a look at all divisors for 0 and -1."""
+    if _is_plain_divisor(y):
+        return write(y, False)
+    if not y.is_static or y.size < LARGE:
+        return write(y, True)
+    # y * (y + 1), which wraps, is 0 for these two only: one factor is odd.
+    product = g.node("Mul", y, g.node("Add", y, _one(g, y, 1)))
+    plain = g.node("ReduceMin", g.cast(product, "bool"), keepdims=0)
+    return g.branch(plain, lambda: write(y, False), lambda: write(y, True), out[0])
+
+
 @recipe("real_div", wide=True)
-def real_div(g: Emitter, x: T, y: T) -> str:
+def real_div(g: Emitter, x: T, y: T, out: tuple[TensorType, ...]) -> str:
     if x.is_float:
         return g.node("Div", x, y)
-    return _guarded_quotient(g, x, y, _int_division(g, x, y, floor=False)[0])
+
+    def write(y: T, guarded: bool) -> str:
+        quotient = _int_division(g, x, y, guarded, floor=False)[0]
+        return _guarded_quotient(g, x, y, quotient) if guarded else quotient
+
+    return _usually_plain(g, y, out, write)
 
 
 @recipe("floor_div", wide=True)
-def floor_div(g: Emitter, x: T, y: T) -> str:
+def floor_div(g: Emitter, x: T, y: T, out: tuple[TensorType, ...]) -> str:
     if x.is_float:
         return g.node("Floor", g.node("Div", x, y))
-    return _guarded_quotient(g, x, y, _int_division(g, x, y, floor=True)[0])
+
+    def write(y: T, guarded: bool) -> str:
+        quotient = _int_division(g, x, y, guarded, floor=True)[0]
+        return _guarded_quotient(g, x, y, quotient) if guarded else quotient
+
+    return _usually_plain(g, y, out, write)
 
 
 @recipe("mod", wide=True)
-def mod(g: Emitter, x: T, y: T) -> str:
+def mod(g: Emitter, x: T, y: T, out: tuple[TensorType, ...]) -> str:
     """The sign of the divisor."""
-    if not x.is_float:
-        rest = _int_division(g, x, y, floor=True)[1]
-        if _is_plain_divisor(y):
-            return rest
-        return g.where(g.node("Equal", y, _one(g, y, 0)), x, rest)
+
+    def write(y: T, guarded: bool) -> str:
+        rest = _int_division(g, x, y, guarded, floor=True)[1]
+        return g.where(g.node("Equal", y, _one(g, y, 0)), x, rest) if guarded else rest
+
+    return _float_mod(g, x, y) if x.is_float else _usually_plain(g, y, out, write)
+
+
+def _float_mod(g: Emitter, x: T, y: T) -> str:
     zero = g.const(np.float32(0))
     rest = g.node("Mod", x, y, fmod=1)
     below = g.node("Less", y, zero)
@@ -265,10 +302,24 @@ def cast(g: Emitter, x: T, dtype: str) -> str:
         return g.node("Identity", x)
     if not x.is_float or target.kind in "fb":
         return g.cast(x, dtype)
-    return float_to_int(g, g.cast(x, "fp32") if x.dtype == "fp16" else x, dtype)
+    source = g.cast(x, "fp32") if x.dtype == "fp16" else x
+    return float_to_int(g, source, dtype, x.dims if x.is_static else None)
 
 
-def float_to_int(g: Emitter, x: Name, dtype: str) -> str:
+def float_to_int(g: Emitter, x: Name, dtype: str, dims: tuple[int, ...] | None = None) -> str:
+    """Truncates, saturates; NaN is 0. A large tensor is cast at once if all of it fits."""
+    if dims is None or int(np.prod(dims, dtype=np.int64)) < LARGE or dtype != "int32":
+        return _careful_int(g, x, dtype)
+    total = g.node("ReduceL1", x, keepdims=0)  # at least the size of its largest term
+    return g.branch(
+        g.node("Less", total, g.const(np.float32(2**31))),
+        lambda: g.cast(x, "int32"),
+        lambda: _careful_int(g, x, dtype),
+        TensorType("int32", dims),
+    )
+
+
+def _careful_int(g: Emitter, x: Name, dtype: str) -> str:
     """Truncates, saturates; NaN is 0. ORT gives INT_MIN for NaN and for all that is outside."""
     wide = g.cast(x, "int32")
     high = g.cast(g.node("GreaterOrEqual", x, g.const(np.float32(2**31))), "int32")

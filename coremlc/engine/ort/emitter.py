@@ -18,6 +18,8 @@ Name: TypeAlias = "str | T"
 
 INLINE_BYTES = 4096
 """Constants above this stay in the bundle's blob, or are handed over as a mapped array."""
+LARGE = 4096
+"""Elements from which on a check of the whole tensor costs less than care about each element."""
 BLOB_RECORD_BYTES = 64
 """A blob's data follow its metadata record."""
 
@@ -191,6 +193,24 @@ class Emitter:
         if isinstance(x, np.float32):
             return self.const(np.asarray(x).view(np.int32))
         return self.node("BitCast", x, to=6)
+
+    def branch(
+        self, condition: Name, usual: Callable[[], str], rare: Callable[[], str], kind: TensorType
+    ) -> str:
+        """An If: the usual way where `condition` holds, the exact but slow one elsewhere."""
+        graphs = []
+        for write in (usual, rare):
+            with self.subgraph(self.fresh()) as graph:
+                name = self.fresh()
+                self.alias(write(), name)
+                declare(graph.output, name, kind)
+            graphs.append(graph)
+        return self.node("If", condition, then_branch=graphs[0], else_branch=graphs[1])
+
+    def all_finite(self, x: Name) -> str:
+        """One pass: a sum is finite only if all its terms are (a large sum may say no)."""
+        total = self.node("Abs", self.node("ReduceSum", x, keepdims=0))
+        return self.node("Less", total, self.const(np.float32(np.inf)))
 
     # --- graphs -----------------------------------------------------------------------------
 

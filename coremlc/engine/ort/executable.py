@@ -14,7 +14,7 @@ from coremlc.engine.base import Executable, Model, Options, Used, zero_state
 from coremlc.engine.ort.emitter import Emitter
 from coremlc.engine.ort.tensor import Array
 from coremlc.engine.ort.translate import Translator, output_name, state_names
-from coremlc.errors import InputError, MachineError
+from coremlc.errors import InputError, MachineError, RefusedError
 from coremlc.mil.arrays import STORAGE
 from coremlc.mil.types import TensorType
 
@@ -157,8 +157,20 @@ def _session(emitter: Emitter, model: Model, options: Options, threads: int) -> 
         raise MachineError(
             "not enough memory to load the model", fix="use a machine with more memory"
         ) from error
+    except _LOAD_ERRORS as error:
+        raise RefusedError(
+            f"ONNX Runtime refuses the translated model: {error}",
+            fix="run with --engine reference, and report this: it is a fault of coremlc",
+        ) from error
 
 
+_LOAD_ERRORS = (
+    ort.capi.onnxruntime_pybind11_state.Fail,
+    ort.capi.onnxruntime_pybind11_state.InvalidArgument,
+    ort.capi.onnxruntime_pybind11_state.InvalidGraph,
+    ort.capi.onnxruntime_pybind11_state.NotImplemented,
+    ort.capi.onnxruntime_pybind11_state.RuntimeException,
+)
 _ORT_ERRORS = (
     RuntimeError,  # what bound runs raise
     ort.capi.onnxruntime_pybind11_state.InvalidArgument,

@@ -163,8 +163,8 @@ def scatter_nd(
     dims = list(data.dims[: indices.dims[-1]])
     validate = bool_of(validate_indices, default=False)
     index = _index(g, indices, dims, validate=validate, clamp=False, dtype="int64")
-    return _scatter_nd(g, data, index, updates, data.dtype, _mode(mode),
-                       unique=has_distinct_rows(indices) and not reaches(indices, dims))  # fmt: skip
+    unique = has_distinct_rows(indices) and not reaches(indices, dims)
+    return _scatter_nd(g, data, index, updates, data.dtype, _mode(mode), unique=unique)
 
 
 @recipe("scatter", wide=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from coremlc.engine.ort.emitter import Emitter, Name
+from coremlc.engine.ort.emitter import LARGE, Emitter, Name
 from coremlc.engine.ort.registry import recipe
 from coremlc.engine.ort.tensor import T, axes_of, axis_of, bool_of, float_of, int_of
 from coremlc.mil.types import TensorType
@@ -29,7 +29,7 @@ def matmul(
 ) -> str:
     left, right = bool_of(transpose_x, default=False), bool_of(transpose_y, default=False)
     if not x.is_float:
-        return g.node("MatMul", _turned(g, x, left), _turned(g, y, right))
+        return _int_matmul(g, x, y, _turned(g, x, left), _turned(g, y, right), out[0])
     if y.rank == 2 and x.rank >= 2 and x.is_static and y.is_static and y.is_const and not left:
         return _dense(g, x, y, None, transposed=right)
     if (left or right) and x.rank >= 2 and y.rank >= 2:
@@ -37,6 +37,21 @@ def matmul(
             "FusedMatMul", x, y, domain="com.microsoft", transA=int(left), transB=int(right)
         )
     return g.node("MatMul", x, y)
+
+
+def _int_matmul(g: Emitter, x: T, y: T, left: Name, right: Name, out: TensorType) -> str:
+    """MatMul on ints wraps, slowly; in float64 it is exact while no sum can reach 2^31."""
+    if not (x.is_static and y.is_static) or x.size * y.size < LARGE * LARGE:
+        return g.node("MatMul", left, right)
+    wide = [g.cast(operand, "fp64") for operand in (left, right)]
+    tops = [g.node("ReduceMax", g.node("Abs", w), keepdims=0) for w in wide]
+    bound = g.node("Mul", g.node("Mul", *tops), g.const(np.float64(max(x.dims))))
+    return g.branch(
+        g.node("Less", bound, g.const(np.float64(2**31))),
+        lambda: g.cast(g.node("MatMul", *wide), "int32"),
+        lambda: g.node("MatMul", left, right),
+        out,
+    )
 
 
 def _dense(g: Emitter, x: T, weight: T, bias: T | None, *, transposed: bool) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from coremlc.engine.ort.emitter import Emitter, Name
+from coremlc.engine.ort.emitter import LARGE, Emitter, Name
 from coremlc.engine.ort.registry import recipe
 from coremlc.engine.ort.tensor import T, axes_of, axis_of, bool_of, int_of
 from coremlc.mil.types import TensorType
@@ -42,6 +42,8 @@ def _sum(g: Emitter, x: T, axes: list[int], keep: bool) -> str:
     trailing = axes == list(range(x.rank - len(axes), x.rank))
     if trailing and x.is_static and x.size:
         return _ones_sum(g, x, axes, keep)
+    if x.is_static and x.size and axes == list(range(len(axes))):
+        return _leading_ones_sum(g, x, axes, keep)
     return _int_sum(g, x, axes, keep)
 
 
@@ -52,6 +54,14 @@ def _ones_sum(g: Emitter, x: T, axes: list[int], keep: bool) -> str:
     rows = int(np.prod(lead, dtype=np.int64))
     total = g.node("MatMul", g.reshape(x, [rows, count]), g.const(np.ones((count, 1), np.int32)))
     return g.reshape(total, lead + [1] * len(axes) if keep else lead)
+
+
+def _leading_ones_sum(g: Emitter, x: T, axes: list[int], keep: bool) -> str:
+    rest = list(x.dims[len(axes) :])
+    count = int(np.prod(x.dims[: len(axes)], dtype=np.int64))
+    flat = g.reshape(x, [count, int(np.prod(rest, dtype=np.int64))])
+    total = g.node("MatMul", g.const(np.ones((1, count), np.int32)), flat)
+    return g.reshape(total, [1] * len(axes) + rest if keep else rest)
 
 
 def _fold_axes(g: Emitter, x: T, axes: list[int]) -> tuple[str, list[int]]:
@@ -77,14 +87,43 @@ def _prod(g: Emitter, x: T, axes: list[int], keep: bool) -> str:
     return g.reshape(last, _kept(x, axes, keep))
 
 
+def _halved(g: Emitter, kind: str, x: T, axis: int, keep: bool) -> str:
+    """Halves against halves: keeps NaN, and is faster than a reduction of an outer axis."""
+    current, count = g.use(x), x.dims[axis]
+    while count > 1:
+        half = (count + 1) // 2
+        front = g.node("Slice", current, g.i64(0), g.i64(half), g.i64(axis))
+        back = g.node("Slice", current, g.i64(count - half), g.i64(count), g.i64(axis))
+        current, count = g.node(kind, front, back), half
+    return current if keep else g.node("Squeeze", current, g.i64(axis))
+
+
+def _is_outer(x: T, axes: list[int]) -> bool:
+    if not x.is_static or x.size < LARGE or len(axes) != 1:
+        return False
+    return int(np.prod(x.dims[axes[0] + 1 :], dtype=np.int64)) >= 64
+
+
 def _extreme(kind: str) -> Reduction:
+    def with_nan(g: Emitter, x: T, axes: list[int], keep: bool, found: str) -> str:
+        numbers = _plain(g, "ReduceMin", g.node("Equal", x, x), axes, keep)
+        return g.choose(numbers, found, np.float32(np.nan))
+
     def reduce(g: Emitter, x: T, axes: list[int], keep: bool) -> str:
         """ReduceMax and ReduceMin lose NaN: put it back where one was."""
+        if _is_outer(x, axes):
+            return _halved(g, kind.removeprefix("Reduce"), x, axes[0], keep)
         found = _plain(g, kind, x, axes, keep)
         if not x.is_float or (x.is_static and not x.size):
             return found
-        numbers = _plain(g, "ReduceMin", g.node("Equal", x, x), axes, keep)
-        return g.choose(numbers, found, np.float32(np.nan))
+        if not x.is_static or x.size < LARGE:
+            return with_nan(g, x, axes, keep, found)
+        return g.branch(
+            g.all_finite(x),
+            lambda: found,
+            lambda: with_nan(g, x, axes, keep, found),
+            TensorType("fp32", tuple(_kept(x, axes, keep))),
+        )
 
     return reduce
 
@@ -159,11 +198,18 @@ def _arg(mil: str, kind: str) -> None:
         """Ties: the first; NaN: the first NaN, which ORT sees only in the first place."""
         at, keep = axis_of(axis, x.rank, -1), int(bool_of(keep_dims, default=False))
         found = g.node(kind, x, axis=at, keepdims=keep)
-        if x.is_float:
+
+        def first_nan() -> str:
             missing = g.cast(g.node("IsNaN", x), "uint8")
             first = g.node("ArgMax", missing, axis=at, keepdims=keep)
             some = g.cast(g.node("ReduceMax", missing, g.i64(at), keepdims=keep), "bool")
-            found = g.where(some, first, found)
+            return g.where(some, first, found)
+
+        if x.is_float and x.is_static and x.size >= LARGE:
+            kept = TensorType("int64", tuple(_kept(x, [at], bool(keep))))
+            found = g.branch(g.all_finite(x), lambda: found, first_nan, kept)
+        elif x.is_float:
+            found = first_nan()
         return g.cast(found, out[0].dtype)
 
     recipe(mil, wide=True)(call)

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from coremlc.engine.ort.emitter import Emitter, Name
+from coremlc.engine.ort.emitter import LARGE, Emitter, Name
 from coremlc.engine.ort.registry import recipe
 from coremlc.engine.ort.tensor import T, bool_of, int_of, ints_of
 from coremlc.engine.windows import conv_pads, pool_sizes, transposed_pads
+from coremlc.mil.types import TensorType
 
 Pairs = list[tuple[int, int]]
 
@@ -123,7 +124,7 @@ class _Pool:
         edges = ints_of(pad, [0] * 2 * count, "pad")
         sizes = x.dims[2:]
         self.pads = conv_pads(_word(pad_type), edges, sizes, self.kernel, self.strides)
-        outs = pool_sizes(
+        self.outs = outs = pool_sizes(
             sizes, self.kernel, self.strides, self.pads, ceil_mode=bool_of(ceil_mode, default=False)
         )
         reach = [
@@ -162,8 +163,20 @@ def max_pool(
     pad: T | None = None,
     ceil_mode: T | None = None,
 ) -> str:
-    """MaxPool loses NaN and makes -inf finite: a second pool says what each window held."""
+    """MaxPool loses NaN and makes -inf finite: then a second pool tells what each window held."""
     pool = _Pool(x, kernel_sizes, strides, pad_type, pad, ceil_mode)
+    if x.size < LARGE or not pool.fits:
+        return _exact_max(g, pool, x)
+    found = pool.node(g, "MaxPool", x, pool.reach)
+    return g.branch(
+        g.all_finite(x),
+        lambda: found,
+        lambda: _exact_max(g, pool, x),
+        TensorType("fp32", (*x.shape[:2], *pool.outs)),
+    )
+
+
+def _exact_max(g: Emitter, pool: _Pool, x: T) -> str:
     one = g.const(np.float32(1))
     number = g.cast(g.node("Greater", x, g.const(np.float32(-np.inf))), "fp32")
     missing = g.cast(g.node("IsNaN", x), "fp32")

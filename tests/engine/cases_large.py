@@ -1,0 +1,57 @@
+"""Cases above the size from which recipes look at a whole tensor first: both of their ways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tests.engine.cases import Case, seeded
+
+SPOILS = {"finite": 1.0, "nan": np.nan, "inf": np.inf, "-inf": -np.inf}
+
+
+def floats() -> Iterator[Case]:
+    for label, spoil in SPOILS.items():
+        for dtype in (np.float32, np.float16)[: 2 if label == "nan" else 1]:
+            x = seeded(3, 30, 80, dtype=dtype)
+            x[1, 7, 9] = x[0, 3, 3] = spoil
+            if label == "-inf":
+                x[2] = -np.inf
+            name = f"{np.dtype(dtype)}-{label}"
+            for kind in ("reduce_max", "reduce_min"):
+                for axes in ([0], [1], [2], [1, 2], [0, 1, 2]):
+                    yield Case(kind, {"x": x, "axes": axes}, f"{name}-{axes}")
+                yield Case(kind, {"x": x, "axes": [1], "keep_dims": True}, f"{name}-keep")
+            for kind in ("reduce_argmax", "reduce_argmin"):
+                for axis in (0, 1, 2):
+                    yield Case(kind, {"x": x, "axis": axis}, f"{name}-{axis}")
+            yield Case("cast", {"x": x, "dtype": "int32"}, name)
+            image = np.concatenate([x.reshape(1, 3, 30, 80)] * 2)
+            pool = {"kernel_sizes": [3, 3], "strides": [2, 2], "pad_type": "same"}
+            yield Case("max_pool", {"x": image, **pool}, name)
+    wide = seeded(70, 80)
+    wide[3, 3] = 3e9
+    yield Case("cast", {"x": wide, "dtype": "int32"}, "saturates")
+
+
+def ints() -> Iterator[Case]:
+    small = seeded(90, 80, dtype=np.int32)
+    huge = (small * 40_000_001).astype(np.int32)
+    for kind in ("real_div", "floor_div", "mod"):
+        for label, divisor in {"mixed": small, "plain": small | 2, "huge": huge}.items():
+            yield Case(kind, {"x": huge[::-1].copy(), "y": divisor}, label)
+        yield Case(kind, {"x": huge, "y": small[:, :1].copy()}, "column")
+        yield Case(kind, {"x": huge, "y": 7}, "seven")
+        yield Case(kind, {"x": huge, "y": -7}, "minus-seven")
+    for label, y in {"small": small, "wraps": huge}.items():
+        yield Case("matmul", {"x": small.T.copy(), "y": y}, label)
+        yield Case("matmul", {"x": small, "y": y, "transpose_x": True}, label + "-t")
+    for axes in ([0], [1], [0, 1]):
+        yield Case("reduce_sum", {"x": huge, "axes": axes}, f"{axes}")
+        yield Case("reduce_sum", {"x": huge, "axes": axes, "keep_dims": True}, f"{axes}-keep")
+
+
+def all_cases() -> Iterator[Case]:
+    yield from floats()
+    yield from ints()
