@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from coremlc.dtypes import BOOL
-from coremlc.errors import at
-from coremlc.ir.graph import Graph, Node, Value, where
+from coremlc.errors import CoremlcError
+from coremlc.ir.graph import Graph, Node, Value, placed
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Program
@@ -24,8 +24,10 @@ def lower(graph: Graph, features: Features, opset: str) -> Program:
         given = m.input(name, MilType(dtype, parameter.type.shape or (1,)))
         values[parameter] = _received(m, given, parameter.type)
     for node in graph.main.nodes:
-        with at(where(node)):
+        try:
             _lower_node(m, node, values)
+        except CoremlcError as error:
+            raise placed(error, node) from None
     results = []
     for result, (name, dtype) in zip(graph.main.results, outputs, strict=True):
         results.append((name, _sent(m, values[result], dtype)))

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from coremlc.dtypes import BY_NUMPY, working
-from coremlc.errors import at
-from coremlc.ir.graph import Function, Value, where
+from coremlc.errors import CoremlcError
+from coremlc.ir.graph import Function, Value, placed
 from coremlc.ir.op import Array, Op
 from coremlc.ir.types import TensorType
 
@@ -26,9 +26,11 @@ def run(
     values: dict[Value, Array] = dict(outer or {})
     values.update(zip(function.parameters, inputs, strict=True))
     for node in function.nodes:
-        with at(where(node)):
-            types = tuple([r.type for r in node.results])
+        types = tuple([r.type for r in node.results])
+        try:
             results = apply(node.op, [values[o] for o in node.operands], types, values)
+        except CoremlcError as error:
+            raise placed(error, node) from None
         values.update(zip(node.results, results, strict=True))
     return [values[r] for r in function.results]
 

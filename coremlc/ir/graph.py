@@ -6,15 +6,13 @@ leaves alone are shared between both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeVar
+from typing import Literal
 
-from coremlc.errors import CoremlcError, Where, at
+from coremlc.errors import CoremlcError, Where
 from coremlc.ir.op import Op
 from coremlc.ir.types import TensorType
-
-T = TypeVar("T")
 
 
 class Value:
@@ -155,50 +153,17 @@ def infer(op: Op, operands: tuple[Value, ...]) -> tuple[TensorType, ...]:
     return (types,) if isinstance(types, TensorType) else types
 
 
+def placed(error: CoremlcError, node: Node) -> CoremlcError:
+    """The error, told where: at `node`, unless it knows a place already."""
+    if error.where is None:
+        error.where = where(node)
+    return error
+
+
 def where(node: Node) -> Where:
     """Where a node was built, for errors."""
     label = f" '{node.label}'" if node.label else ""
     return Where(f"{node.op.kind}{label}", node.source)
-
-
-def transform(
-    function: Function, rule: Callable[[Builder, Node, tuple[Value, ...]], object]
-) -> Function:
-    """Rebuild `function` by `rule(g, node, operands)`: new results, or None to keep the node.
-
-    Nodes whose operands did not change and that the rule keeps are shared. Bodies are not entered:
-    a rule that cares calls `transform` on them itself.
-    """
-    g = Builder()
-    mapped: dict[Value, Value] = {}
-    g.parameters.extend(function.parameters)
-    for node in function.nodes:
-        operands = mapped_operands(mapped, node)
-        g.source, g.label = node.source, node.label
-        with at(where(node)):
-            results = rule(g, node, operands)
-        if results is None:
-            if operands is node.operands:
-                g.append(node)
-                continue
-            fresh = Node(
-                node.op, operands, tuple(r.type for r in node.results), node.source, node.label
-            )
-            g.append(fresh)
-            results = fresh.results
-        elif isinstance(results, Value):
-            results = (results,)
-        assert isinstance(results, tuple)
-        mapped.update(zip(node.results, results, strict=True))
-    return g.finish(*(mapped.get(r, r) for r in function.results), name=function.name)
-
-
-def mapped_operands(mapped: Mapping[Value, Value], node: Node) -> tuple[Value, ...]:
-    """Operands of `node` after renaming; the very same tuple if none changed."""
-    for operand in node.operands:
-        if operand in mapped:
-            return tuple([mapped.get(o, o) for o in node.operands])
-    return node.operands
 
 
 def walk(function: Function) -> Iterator[Node]:

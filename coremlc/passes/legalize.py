@@ -33,6 +33,10 @@ _WHY: dict[str, str] = {
 }
 
 
+Place = Node | Input
+"""What a refusal is about."""
+
+
 class Legalizer:
     """One run over one graph."""
 
@@ -47,8 +51,8 @@ class Legalizer:
         mapped: dict[Value, Value] = {}
         known: dict[Value, Range] = {}
         for value, given in zip(graph.main.parameters, graph.inputs, strict=True):
-            with_where = Where(f"input {given.name!r}")
-            mapped[value] = self._parameter(g, value, with_where)
+            self._check_type(value.type, given)
+            mapped[value] = g.parameter(_legal_type(value.type))
             known[value] = _input_range(given, value.type)
         for node in graph.main.nodes:
             self._node(g, node, mapped, known)
@@ -65,22 +69,17 @@ class Legalizer:
             f"the first at {first}; --strict refuses them"
         ]
 
-    def _parameter(self, g: Builder, value: Value, place: Where) -> Value:
-        self._check_type(value.type, place)
-        return g.parameter(_legal_type(value.type))
-
     def _node(
         self, g: Builder, node: Node, mapped: dict[Value, Value], known: dict[Value, Range]
     ) -> None:
-        place = where(node)
-        self._check_op(node.op, place)
+        self._check_op(node.op, node)
         for result, interval in zip(node.results, ranges.of_node(node, known), strict=True):
-            self._check_type(result.type, place)
+            self._check_type(result.type, node)
             if result.type.dtype is I64:
-                self._check_fits(interval, node, place)
+                self._check_fits(interval, node)
             known[result] = ranges.wrapped(interval, result.type)
         operands = tuple([mapped[o] for o in node.operands])
-        op = self._op(node.op, place)
+        op = self._op(node.op, node)
         if op is node.op and operands == node.operands:
             g.append(node)
             mapped.update(zip(node.results, node.results, strict=True))
@@ -90,16 +89,18 @@ class Legalizer:
         g.append(fresh)
         mapped.update(zip(node.results, fresh.results, strict=True))
 
-    def _check_op(self, op: Op, place: Where) -> None:
+    def _check_op(self, op: Op, place: Place) -> None:
         if isinstance(op, Unsupported):
             self._refuse(f"{op.op}: {REFUSED[op.op]}", "build the model without it", place)
 
-    def _check_type(self, t: TensorType, place: Where) -> None:
+    def _check_type(self, t: TensorType, place: Place) -> None:
         dtype = t.dtype
+        if dtype in LEGAL and t.rank <= MAX_RANK:
+            return
         if t.rank > MAX_RANK:
             self._refuse(f"{t} has rank {t.rank}, Core ML stops at {MAX_RANK}", "merge axes", place)
         if dtype is F64:
-            self._float64.append(str(place))
+            self._float64.append(str(_where(place)))
             if self._strict:
                 self._refuse(f"{t}: Core ML has no float64", "use Float32", place)
         if dtype not in LEGAL and dtype not in NARROWED:
@@ -109,7 +110,7 @@ class Legalizer:
                 place,
             )
 
-    def _check_fits(self, interval: Range, node: Node, place: Where) -> None:
+    def _check_fits(self, interval: Range, node: Node) -> None:
         low, high = I32.limits
         if low <= interval[0] and interval[1] <= high:
             return
@@ -119,13 +120,13 @@ class Legalizer:
         self._refuse(
             f"{node.op.kind} of int64 may reach {reach}, beyond int32 in which Core ML computes",
             "state the ranges of the integer inputs (--assume ids=0..30521), or use Int32",
-            place,
+            node,
         )
 
-    def _refuse(self, what: str, fix: str, place: Where) -> None:
-        self.refusals.append(RefusedError(what, fix=fix, where=place))
+    def _refuse(self, what: str, fix: str, place: Place) -> None:
+        self.refusals.append(RefusedError(what, fix=fix, where=_where(place)))
 
-    def _op(self, op: Op, place: Where) -> Op:
+    def _op(self, op: Op, place: Place) -> Op:
         if not isinstance(op, Constant):
             return _retyped(op)
         dtype = op.value.type.dtype
@@ -139,6 +140,10 @@ class Legalizer:
                 f"a float64 constant of {op.value.type} is beyond float32", "scale it", place
             )
         return Constant(TensorData(NARROWED[dtype], narrow))
+
+
+def _where(place: Place) -> Where:
+    return where(place) if isinstance(place, Node) else Where(f"input {place.name!r}")
 
 
 def _converted(array: Any, dtype: np.dtype[Any]) -> Any:

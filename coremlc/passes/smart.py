@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from coremlc.errors import at
+from coremlc.errors import CoremlcError
 from coremlc.ir import evaluate
-from coremlc.ir.graph import Builder, Function, Node, Value, infer, where
+from coremlc.ir.graph import Builder, Function, Node, Value, infer, placed
 from coremlc.ir.literal import TensorData
 from coremlc.ir.op import Array, Op
 from coremlc.ir.types import TensorType
@@ -114,8 +114,10 @@ def rebuild(function: Function, g: SmartBuilder) -> Function:
     for node in function.nodes:
         g.source, g.label = node.source, node.label
         operands = tuple([mapped.get(o, o) for o in node.operands])
-        with at(where(node)):
+        try:
             results = g.add_multi(node.op, *operands)
+        except CoremlcError as error:
+            raise placed(error, node) from None
         mapped.update(zip(node.results, results, strict=True))
     results = tuple([mapped.get(r, r) for r in function.results])
     return live(g.finish(*results, name=function.name))

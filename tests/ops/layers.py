@@ -230,7 +230,6 @@ def _rejects() -> list[Reject]:
     vectors = (t("f32", 5),) * 4
     layer = norm.FusedLayerNorm((1,), 1e-5, True, True)
     plain = FusedDense(DenseConfig("none", "InputOutputs"))
-    weights = (_X, t("f32", 5, 2))
     return [
         *found,
         Reject("C1", _gather_op(index_vector_axis=3), (_X, _I), "use 0..2"),

@@ -1,0 +1,1 @@
+"""Benchmarks: how each is obtained, what is compared, and the last results."""
