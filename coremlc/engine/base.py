@@ -87,15 +87,16 @@ class Executable(ABC):
         self.inputs = dict(inputs)
         self.outputs = dict(outputs)
         self._checks = tuple(_Check(name, kind) for name, kind in self.inputs.items())
+        self._quick = tuple((c.name, c.dtype, c.shape, c.explain) for c in self._checks)
 
     def run(self, features: Mapping[str, Array]) -> dict[str, Array]:
         """The outputs by name; the arrays are the caller's own."""
         if len(features) != len(self._checks):
             self._refuse_names(features)
-        for check in self._checks:
-            x = features.get(check.name)
-            if type(x) is not np.ndarray or x.dtype != check.dtype or x.shape != check.shape:
-                check.explain(x, features)
+        for name, dtype, shape, explain in self._quick:
+            x = features.get(name)
+            if type(x) is not np.ndarray or x.dtype is not dtype or x.shape != shape:
+                explain(x, features)
         return self._run(features)
 
     @abstractmethod

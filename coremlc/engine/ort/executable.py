@@ -55,7 +55,8 @@ class OrtExecutable(Executable):
     def _run(self, features: Mapping[str, Array]) -> dict[str, Array]:
         try:
             if self._is_bound:
-                return self._run_bound(features)
+                bound = getattr(self._local, "bound", None)
+                return (self._bind() if bound is None else bound).run(features)
             if self._zeros:
                 return self._run_states(features)
             feed = {name: np.ascontiguousarray(features[name]) for name in self.inputs}
@@ -69,11 +70,10 @@ class OrtExecutable(Executable):
             raise InputError("the executable is closed", fix="load the bundle again")
         return self._session
 
-    def _run_bound(self, features: Mapping[str, Array]) -> dict[str, Array]:
-        bound = getattr(self._local, "bound", None)
-        if bound is None:
-            bound = self._local.bound = _Bound(self._live(), self.inputs, self.outputs)
-        return bound.run(features)
+    def _bind(self) -> _Bound:
+        """This thread's buffers."""
+        bound = self._local.bound = _Bound(self._live(), self.inputs, self.outputs)
+        return bound
 
     def _run_states(self, features: Mapping[str, Array]) -> dict[str, Array]:
         outs = [state_names(name)[1] for name in self._zeros]
@@ -104,12 +104,15 @@ class _Bound:
             binding.bind_ortvalue_output(output_name(name), self._values[-1])
         self._binding = binding
         self._io = binding._iobinding
+        # Bound methods, made once: at 3 microseconds a call, each look-up counts.
+        self._fills = tuple((name, array.__setitem__) for name, array in self._inputs.items())
+        self._copies = tuple((name, array.copy) for name, array in self._outputs.items())
 
     def run(self, features: Mapping[str, Array]) -> dict[str, Array]:
-        for name, array in self._inputs.items():
-            array[...] = features[name]
+        for name, fill in self._fills:
+            fill(..., features[name])
         self._call(self._io, None)
-        return {name: array.copy() for name, array in self._outputs.items()}
+        return {name: copy() for name, copy in self._copies}
 
 
 def _buffer(kind: TensorType) -> Array:
