@@ -557,7 +557,7 @@ type ScaledDotProductAttentionConfig struct {
 	QuantizedMatmuls bool `protobuf:"varint,1,opt,name=quantized_matmuls,json=quantizedMatmuls,proto3" json:"quantized_matmuls,omitempty"`
 	// Factor of query @ key^T. GoMLX's default 0 is written as 1 / sqrt(head dim).
 	Scale float64 `protobuf:"fixed64,2,opt,name=scale,proto3" json:"scale,omitempty"`
-	// Position i attends to positions <= i only.
+	// Query i attends to keys 0 to i only, also where there are more keys than queries.
 	Causal        bool `protobuf:"varint,3,opt,name=causal,proto3" json:"causal,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1755,7 +1755,8 @@ func (x *FusedQuantizedDenseAttributes) GetActivation() string {
 // FusedScaledDotProductAttention: (query, key, value, options.query_seq_len?, options.key_value_seq_len?,
 // options.bias?, options.mask?) -> (output)
 // softmax(query @ key^T * scale + bias + mask) @ value per head. Each key and value head serves query heads / key
-// heads consecutive query heads.
+// heads consecutive query heads. A row that may attend to nothing gives 0. Mask and bias broadcast to the scores
+// [batch, heads, query, key] (rank 2: [query, key]; rank 4 in layout BSHD: [batch, query, heads, key]).
 type FusedScaledDotProductAttentionAttributes struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Axes of query, key, value and output: "BHSD" (batch, heads, sequence, dim) or "BSHD".

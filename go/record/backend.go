@@ -49,9 +49,11 @@ func New(options Options) *Backend {
 		PreferConstantsForVariables: true,
 	}}
 	for _, op := range compute.OpTypeValues() {
-		// AllReduce is recorded when asked for, but a single machine does without.
-		b.capabilities.Operations[op] = op != compute.OpTypeInvalid && op != compute.OpTypeAllReduce
+		b.capabilities.Operations[op] = op != compute.OpTypeInvalid
 	}
+	// AllReduce is recorded when asked for, but a single machine does without; the attention gradient is declined.
+	b.capabilities.Operations[compute.OpTypeAllReduce] = false
+	b.capabilities.Operations[compute.OpTypeFusedScaledDotProductAttentionVJP] = false
 	for _, dtype := range dtypes.DTypeValues() {
 		b.capabilities.DTypes[dtype] = dtype.IsSupported()
 	}

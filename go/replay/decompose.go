@@ -10,11 +10,12 @@ import (
 	"github.com/coremlc/coremlc/go/graphpb"
 )
 
-// decompositions are used for ops that a backend has not implemented. GoMLX's Go backend lacks these three.
+// decompositions are used for ops that a backend has not implemented. GoMLX's Go backend lacks these four.
 var decompositions = map[string]func(s *steps, n *graphpb.Node, operands []compute.Value) (compute.Value, error){
-	"BatchNormForInference": batchNorm,
-	"DynamicSlice":          dynamicSlice,
-	"DynamicUpdateSlice":    dynamicUpdateSlice,
+	"BatchNormForInference":          batchNorm,
+	"DynamicSlice":                   dynamicSlice,
+	"DynamicUpdateSlice":             dynamicUpdateSlice,
+	"FusedScaledDotProductAttention": attention,
 }
 
 // steps builds ops, keeping the first error.

@@ -70,7 +70,8 @@ var opDocs = [][2]string{
 	{"FusedLayerNorm", "(x - mean) / sqrt(variance + epsilon) * gamma + beta, mean and biased variance over axes; gamma and beta have the dims of axes."},
 	{"FusedQuantizedDense", "activation(x @ dequantized(weights) + bias). Linear: weight * scale + zero_point; weights are [in, out], GGML [out, bytes]."},
 	{"FusedScaledDotProductAttention", "softmax(query @ key^T * scale + bias + mask) @ value per head. Each key and value head serves " +
-		"query heads / key heads consecutive query heads."},
+		"query heads / key heads consecutive query heads. A row that may attend to nothing gives 0. Mask and bias broadcast to the scores " +
+		"[batch, heads, query, key] (rank 2: [query, key]; rank 4 in layout BSHD: [batch, query, heads, key])."},
 	{"FusedSoftmax", "exp(x - max) / sum of it, along one axis."},
 	{"Gather", "Windows of operand, one per index vector. Start indices are clamped so that each window is inside: [0, dim - slice_size]."},
 	{"Iota", "0, 1, 2 ... along one axis, the same along the others."},
@@ -195,5 +196,5 @@ var fieldDocs = [][2]string{
 	{"Quantization.GGMLType", `"Q4_0", "Q8_0", "IQ4_NL", "Q2_K", "Q3_K", "Q4_K", "Q5_K" or "Q6_K"; only for GGML.`},
 	{"ScaledDotProductAttentionConfig.QuantizedMatmuls", "A hint that 8-bit products will do. May be ignored."},
 	{"ScaledDotProductAttentionConfig.Scale", "Factor of query @ key^T. GoMLX's default 0 is written as 1 / sqrt(head dim)."},
-	{"ScaledDotProductAttentionConfig.Causal", "Position i attends to positions <= i only."},
+	{"ScaledDotProductAttentionConfig.Causal", "Query i attends to keys 0 to i only, also where there are more keys than queries."},
 }
