@@ -7,14 +7,25 @@ Integers wrap. MIL leaves integer division by 0 and the least integer by -1 open
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from coremlc.dtypes import BOOL, FLOAT, REAL
-from coremlc.ir.op import Array, Range
+from coremlc.ir.op import Array, Op, Range, register
+from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
-from coremlc.ops.elementwise import constant, direct, is_bool, is_float, row, select
+from coremlc.ops.elementwise import (
+    broadcast,
+    check_equal_dtypes,
+    constant,
+    direct,
+    is_bool,
+    is_float,
+    row,
+    select,
+)
 
 ORDERED = REAL | {BOOL}
 
@@ -184,6 +195,27 @@ def _pow_range(x: Range, y: Range) -> Range:
         return -(2**200), 2**200
     top = max(abs(x[0]), abs(x[1])) ** y[1] if y[1] else 1
     return (0 if x[0] >= 0 else -top), max(top, 1)
+
+
+@register
+@dataclass(frozen=True)
+class mod(Op):  # noqa: N801  (MIL's name)
+    """`(x: i32[..], y: i32[]) -> i32[..]`: remainder with the sign of y, not 0; MIL `mod`."""
+
+    gomlx = False
+
+    def infer(self, x: TensorType, y: TensorType) -> TensorType:
+        check_equal_dtypes(self.kind, x, y)
+        return x.with_shape(broadcast(self.kind, x, y))
+
+    def evaluate(self, x: Array, y: Array) -> Array:
+        return np.asarray(np.mod(x, y))
+
+    def range(self, x: Range, y: Range) -> Range:
+        return (0, y[1] - 1) if y[0] > 0 else (y[0], y[1])
+
+    def lower(self, m: Builder, x: Value, y: Value) -> Value:
+        return m.mod(x=x, y=y)
 
 
 Add = row(

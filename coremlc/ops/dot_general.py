@@ -94,7 +94,7 @@ class DotGeneral(Op):
         lhs, rhs = ranges
         products = [a * b for a in lhs for b in rhs]
         count = math.prod(types[0].shape[a] for a in self.lhs_contracting_axes)
-        return min(products) * count, max(products) * count
+        return (min(products) * count, max(products) * count) if count else (0, 0)
 
     def decompose(self, g: Graph, lhs: Node, rhs: Node) -> Node:
         out = self.infer(lhs.type, rhs.type)
@@ -152,6 +152,12 @@ class matmul(Op):  # noqa: N801  (MIL's name)
         x = x.swapaxes(-1, -2) if self.transpose_x else x
         y = y.swapaxes(-1, -2) if self.transpose_y else y
         return np.asarray(np.matmul(x, y))
+
+    def range_of(self, types: tuple[TensorType, ...], *ranges: Range) -> Range:
+        x, y = ranges
+        products = [a * b for a in x for b in y]
+        count = types[0].shape[-2 if self.transpose_x else -1]
+        return (min(products) * count, max(products) * count) if count else (0, 0)
 
     def lower(self, m: Builder, x: Value, y: Value) -> Value:
         return m.matmul(x=x, y=y, transpose_x=self.transpose_x, transpose_y=self.transpose_y)

@@ -1,7 +1,8 @@
 """Dtypes that Core ML lacks become dtypes that it has, or refusals: never a silently other number.
 
-int64 -> int32 where the values are proved to fit; float64 -> float32 with a warning. All that can't
-be done is collected, so that a user sees every refusal of a graph at once.
+int8 .. uint16 -> int32, wrapped where a result may leave the dtype. int64 -> int32 where the values
+are proved to fit. float64 -> float32 with a warning. All that can't be done is collected, so that a
+user sees every refusal of a graph at once.
 """
 
 from __future__ import annotations
@@ -12,18 +13,23 @@ from typing import Any
 
 import numpy as np
 
-from coremlc.dtypes import BOOL, F16, F32, F64, I32, I64, DType
+from coremlc.dtypes import BOOL, BY_NAME, F16, F32, F64, I32, I64, DType
 from coremlc.errors import CoremlcError, RefusedError, Where
 from coremlc.ir.graph import Builder, Graph, Input, Node, Value, where
 from coremlc.ir.literal import TensorData
 from coremlc.ir.op import REGISTRY, Op, Range
 from coremlc.ir.types import TensorType
-from coremlc.ops.leaves import Constant
+from coremlc.ops.binary import Add, Sub, mod
+from coremlc.ops.convert_dtype import ConvertDType
+from coremlc.ops.leaves import Constant, constant
 from coremlc.ops.refused import REFUSED, Unsupported
+from coremlc.ops.selection import Clamp
 from coremlc.passes import ranges
 
 LEGAL = frozenset({BOOL, I32, F16, F32})
-NARROWED: dict[DType, DType] = {I64: I32, F64: F32}
+SMALL = frozenset(BY_NAME[name] for name in ("Int8", "Int16", "Uint8", "Uint16"))
+"""Integers whose every value an int32 holds."""
+NARROWED: dict[DType, DType] = {I64: I32, F64: F32, **dict.fromkeys(SMALL, I32)}
 MAX_RANK = 5
 _WHY: dict[str, str] = {
     "complex": "complex numbers are not lowered yet",
@@ -31,8 +37,6 @@ _WHY: dict[str, str] = {
     "uint": "Core ML has no unsigned arithmetic; its exact emulation is not built yet",
     "float": "Core ML has float16 and float32",
 }
-
-
 Place = Node | Input
 """What a refusal is about."""
 
@@ -44,14 +48,26 @@ class Legalizer:
         self.refusals: list[CoremlcError] = []
         self._strict = strict
         self._float64: list[str] = []
+        self._unknown: set[Value] = set()
+        """Values that follow from a refused op: nothing more is said of them."""
+
+    def check(self, graph: Graph) -> None:
+        """Note what no pass can make legal, while ops are still those that the user wrote."""
+        for value, given in zip(graph.main.parameters, graph.inputs, strict=True):
+            self._check_type(value.type, given)
+        for node in graph.main.nodes:
+            if isinstance(node.op, Unsupported):
+                kind = node.op.op
+                self._refuse(f"{kind}: {REFUSED[kind]}", "build the model without it", node)
+            for result in node.results:
+                self._check_type(result.type, node)
 
     def graph(self, graph: Graph) -> Graph:
-        """The graph in legal dtypes; what has none is in `refusals`."""
+        """A checked graph in legal dtypes; integers that do not fit are in `refusals`."""
         g = Builder()
         mapped: dict[Value, Value] = {}
         known: dict[Value, Range] = {}
         for value, given in zip(graph.main.parameters, graph.inputs, strict=True):
-            self._check_type(value.type, given)
             mapped[value] = g.parameter(_legal_type(value.type))
             known[value] = _input_range(given, value.type)
         for node in graph.main.nodes:
@@ -72,14 +88,15 @@ class Legalizer:
     def _node(
         self, g: Builder, node: Node, mapped: dict[Value, Value], known: dict[Value, Range]
     ) -> None:
-        self._check_op(node.op, node)
-        for result, interval in zip(node.results, ranges.of_node(node, known), strict=True):
-            self._check_type(result.type, node)
-            if result.type.dtype is I64:
+        intervals = ranges.of_node(node, known)
+        if isinstance(node.op, Unsupported) or not self._unknown.isdisjoint(node.operands):
+            self._unknown.update(node.results)
+        for result, interval in zip(node.results, intervals, strict=True):
+            if result.type.dtype is I64 and result not in self._unknown:
                 self._check_fits(interval, node)
             known[result] = ranges.wrapped(interval, result.type)
         operands = tuple([mapped[o] for o in node.operands])
-        op = self._op(node.op, node)
+        op = self._op(node)
         if op is node.op and operands == node.operands:
             g.append(node)
             mapped.update(zip(node.results, node.results, strict=True))
@@ -87,11 +104,9 @@ class Legalizer:
         types = tuple([_legal_type(r.type) for r in node.results])
         fresh = Node(op, operands, types, node.source, node.label)
         g.append(fresh)
-        mapped.update(zip(node.results, fresh.results, strict=True))
-
-    def _check_op(self, op: Op, place: Place) -> None:
-        if isinstance(op, Unsupported):
-            self._refuse(f"{op.op}: {REFUSED[op.op]}", "build the model without it", place)
+        g.source, g.label = node.source, node.label
+        for old, new, interval in zip(node.results, fresh.results, intervals, strict=True):
+            mapped[old] = _wrapped(g, node, old.type.dtype, new, interval)
 
     def _check_type(self, t: TensorType, place: Place) -> None:
         dtype = t.dtype
@@ -126,7 +141,8 @@ class Legalizer:
     def _refuse(self, what: str, fix: str, place: Place) -> None:
         self.refusals.append(RefusedError(what, fix=fix, where=_where(place)))
 
-    def _op(self, op: Op, place: Place) -> Op:
+    def _op(self, node: Node) -> Op:
+        op = node.op
         if not isinstance(op, Constant):
             return _retyped(op)
         dtype = op.value.type.dtype
@@ -136,10 +152,25 @@ class Legalizer:
         with np.errstate(over="ignore"):
             narrow = _converted(array, NARROWED[dtype].numpy)
         if dtype is F64 and np.any(np.isinf(narrow) & np.isfinite(array)):
-            self._refuse(
-                f"a float64 constant of {op.value.type} is beyond float32", "scale it", place
-            )
+            what = f"a float64 constant of {op.value.type} is beyond float32"
+            self._refuse(what, "scale it", node)
         return Constant(TensorData(NARROWED[dtype], narrow))
+
+
+def _wrapped(g: Builder, node: Node, dtype: DType, x: Value, interval: Range) -> Value:
+    """`x`, computed in int32, as a value of the small integer `dtype`."""
+    if dtype not in SMALL:
+        return x
+    low, high = dtype.limits
+    if isinstance(node.op, ConvertDType) and node.operands[0].type.dtype.is_float:
+        return g.add(Clamp(), g.add(constant(I32, low)), x, g.add(constant(I32, high)))
+    if low <= interval[0] and interval[1] <= high:
+        return x
+    modulus = g.add(constant(I32, high - low + 1))
+    if not low:
+        return g.add(mod(), x, modulus)
+    offset = g.add(constant(I32, -low))
+    return g.add(Sub(), g.add(mod(), g.add(Add(), x, offset), modulus), offset)
 
 
 def _where(place: Place) -> Where:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from coremlc.errors import RefusalsError
+from coremlc.errors import CoremlcError, RefusalsError
 from coremlc.ir.graph import Graph, collect
 from coremlc.ir.verify import refusals
 from coremlc.passes.decompose import decompose
 from coremlc.passes.legalize import Legalizer
 from coremlc.passes.smart import SmartBuilder, live, rebuild
 
-STAGES = ("read", "simplify", "legalize", "decompose")
+STAGES = ("read", "simplify", "decompose", "legalize")
 """Stages in order; `read` is the graph as the file has it."""
 
 Observer = Callable[[str, Graph], None]
@@ -23,6 +23,9 @@ def run(graph: Graph, *, strict: bool = False, after: Observer | None = None) ->
     strict: refuse float64 instead of computing it in float32.
     after: called with each stage's name and graph.
 
+    Decomposing comes before legalizing, so that dtypes change on primitives only, and after it, for
+    what legalizing adds.
+
     Raises:
         RefusalsError: every op, dtype and range that has no exact form, at once.
     """
@@ -31,16 +34,21 @@ def run(graph: Graph, *, strict: bool = False, after: Observer | None = None) ->
     graph = simplify(graph)
     observe("simplify", graph)
     legalizer = Legalizer(strict=strict)
-    legal = legalizer.graph(graph)
-    if legalizer.refusals:
-        raise RefusalsError(collect(legalizer.refusals))
-    observe("legalize", legal)
+    legalizer.check(graph)
+    primitive = graph.with_main(decompose(graph.main))
+    observe("decompose", primitive)
+    legal = legalizer.graph(primitive)
+    raise_all(legalizer.refusals)
     lowerable = legal.with_main(decompose(legal.main))
-    observe("decompose", lowerable)
-    left = refusals(lowerable)
-    if left:
-        raise RefusalsError(collect(left))
+    observe("legalize", lowerable)
+    raise_all(refusals(lowerable))
     return lowerable
+
+
+def raise_all(found: list[CoremlcError]) -> None:
+    """Raise RefusalsError if there is any refusal."""
+    if found:
+        raise RefusalsError(collect(found))
 
 
 def simplify(graph: Graph) -> Graph:

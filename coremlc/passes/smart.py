@@ -66,9 +66,12 @@ class SmartBuilder(Builder):
             return tuple(self._constant(np.empty(t.shape, t.dtype.numpy), t) for t in types)
         arrays = []
         for operand in operands:
-            if not isinstance(operand.op, Constant):
+            if isinstance(operand.op, Constant):
+                arrays.append(operand.op.value.array)
+            elif operand.type.size == 0:
+                arrays.append(np.empty(operand.type.shape, operand.type.dtype.numpy))
+            else:
                 return None
-            arrays.append(operand.op.value.array)
         limit = max(FOLD_SIZE, *(a.size for a in arrays), 0)
         if any(t.size > limit for t in types):
             return None
