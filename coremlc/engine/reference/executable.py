@@ -12,7 +12,7 @@ from coremlc.engine.base import Executable, Model, Used, zero_state
 from coremlc.engine.reference import KERNELS
 from coremlc.engine.reference.plan import Planner, Step, Steps
 from coremlc.engine.reference.registry import Array
-from coremlc.errors import at
+from coremlc.errors import InputError, at
 
 
 class ReferenceExecutable(Executable):
@@ -62,7 +62,12 @@ class ReferenceExecutable(Executable):
             inputs[name] = [env[slot] for slot in slots]
         if step.kernel.is_typed:
             inputs["out"] = step.out_types
-        result = step.kernel(**inputs)
+        try:
+            result = step.kernel(**inputs)
+        except (ValueError, IndexError) as error:  # numpy's: shapes or indices that do not fit
+            raise InputError(
+                f"{step.kind}: {error}", fix="give inputs whose shapes and indices fit each other"
+            ) from error
         results = result if isinstance(result, tuple) else (result,)
         for slot, array in zip(step.outputs, results, strict=True):
             env[slot] = np.asarray(array)
