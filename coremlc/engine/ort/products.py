@@ -96,9 +96,7 @@ def scaled_dot_product_attention(
     scale = float(np.float32(1 / np.sqrt(query.dims[-1])))
     scores = g.node("FusedMatMul", query, key, domain="com.microsoft", transB=1, alpha=scale)
     if attn_mask is not None and attn_mask.dtype == "bool":
-        minus = g.const(np.float32(-np.inf))
-        mask = g.where(attn_mask, g.const(np.float32(0)), minus)
-        scores = g.node("Add", scores, mask)
+        scores = g.choose(attn_mask, scores, np.float32(-np.inf))
     elif attn_mask is not None:
         scores = g.node("Add", scores, attn_mask)
     return g.node("MatMul", g.node("Softmax", scores, axis=-1), value)

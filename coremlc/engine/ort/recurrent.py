@@ -1,4 +1,7 @@
-"""Recipes of lstm, gru and rnn: ONNX's own, with the gates in its order."""
+"""Recipes of lstm, gru and rnn: ONNX's own, with the gates in its order.
+
+ORT's clamp their gates: a NaN or infinity in x or in a state does not spread as it should.
+"""
 
 # ruff: noqa: D103 - a recipe is named after its MIL op, which the dialect describes
 from __future__ import annotations

@@ -13,6 +13,8 @@ from coremlc.engine.ort.tensor import T, axes_of, axis_of, bool_of, int_of
 from coremlc.mil.types import TensorType
 
 Reduction = Callable[[Emitter, T, list[int], bool], str]
+LONG = 2048
+"""Elements above which a float sum is made of sums of blocks."""
 
 
 def _reduce(mil: str, function: Reduction) -> None:
@@ -38,13 +40,30 @@ def _int_sum(g: Emitter, x: Name, axes: list[int], keep: bool) -> str:
 
 def _sum(g: Emitter, x: T, axes: list[int], keep: bool) -> str:
     if x.is_float:
-        return _plain(g, "ReduceSum", x, axes, keep)
+        return _float_sum(g, x, axes, keep)
     trailing = axes == list(range(x.rank - len(axes), x.rank))
     if trailing and x.is_static and x.size:
         return _ones_sum(g, x, axes, keep)
     if x.is_static and x.size and axes == list(range(len(axes))):
         return _leading_ones_sum(g, x, axes, keep)
     return _int_sum(g, x, axes, keep)
+
+
+def _float_sum(g: Emitter, x: T, axes: list[int], keep: bool) -> str:
+    """ReduceSum adds one after the other: a long axis is summed in blocks, then the blocks."""
+    longest = max(axes, key=lambda axis: x.dims[axis]) if x.is_static else 0
+    if not x.is_static or not x.size or x.dims[longest] <= LONG:
+        return _plain(g, "ReduceSum", x, axes, keep)
+    dims, count = list(x.dims), x.dims[longest]
+    block = 1 << (count.bit_length() // 2)
+    whole = -(-count // block) * block
+    padded: Name = x
+    if whole != count:
+        after = [0] * x.rank + [whole - count if i == longest else 0 for i in range(x.rank)]
+        padded = g.node("Pad", x, g.i64(*after), mode="constant")
+    blocks = g.reshape(padded, [*dims[:longest], whole // block, block, *dims[longest + 1 :]])
+    sums = _plain(g, "ReduceSum", blocks, [longest + 1], False)
+    return _plain(g, "ReduceSum", sums, axes, keep)
 
 
 def _ones_sum(g: Emitter, x: T, axes: list[int], keep: bool) -> str:

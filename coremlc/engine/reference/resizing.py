@@ -13,6 +13,8 @@ from coremlc.engine.sampling import grid_points, linear, nearest
 
 def _resized(x: Array, sizes: dict[int, int], mode: str, *, smooth: bool) -> Array:
     for axis, count in sizes.items():
+        if count == x.shape[axis] and mode.lower() != "offset_corners":
+            continue  # every other mode maps an axis onto itself; inf * 0 would be NaN
         points = grid_points(x.shape[axis], count, mode)
         if not smooth:
             x = np.take(x, nearest(points, mode), axis)
