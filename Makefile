@@ -52,7 +52,7 @@ docs: $(STAMP) ## generate docs/cli.md and docs/ops.md
 	$(BIN)/python scripts/docs.py
 
 bench: $(STAMP) ## latency of the fixtures
-	$(BIN)/python -m pytest -q -m slow tests/bench
+	@for graph in fixtures/*/graph.pb; do $(BIN)/coremlc run $$graph --random 0 --warmup 20 --repeat 200; echo; done
 
 bench-compile: $(STAMP) ## compile time per node, on graphs of 1k, 5k and 20k nodes
 	$(BIN)/python benchmarks/compile_time.py
