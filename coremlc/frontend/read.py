@@ -6,9 +6,12 @@ that comes out is typed, closed and in topological order.
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import math
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +35,10 @@ MAX_BYTES = 64 << 20
 MAX_DEPTH = 64
 MAX_RANK = 16
 MAX_NODES = 1 << 20
+MAX_ELEMENTS = 1 << 40
 INLINE_BYTES = 1024
 _RESAVE = "save the graph again with the recorder"
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 def read(path: Path, dims: Mapping[str, int] | None = None) -> Graph:
@@ -95,6 +100,8 @@ class _File:
         self._depth = 0
         self._splats: dict[tuple[TensorType, bytes], Array] = {}
         self._functions: dict[int, Function] = {}
+        self._counts: dict[Function, int] = {}
+        self._weights: dict[bytes, Array] = {}
 
     def graph(self) -> Graph:
         if sum(len(f.nodes) for f in self._pb.functions) > MAX_NODES:
@@ -139,6 +146,13 @@ class _File:
         self._depth -= 1
         function = Function(tuple(parameters), tuple(nodes), results, source.name)
         self._functions[index] = function
+        called = [self._counts[body] for node in nodes for body in node.op.bodies]
+        self._counts[function] = len(nodes) + sum(called)
+        if self._counts[function] > MAX_NODES:
+            raise FormatError(
+                f"with all calls in line there are more than {MAX_NODES} nodes",
+                fix="split the graph",
+            )
         return function
 
     def _node(self, node: pb.Node) -> Node:
@@ -147,8 +161,8 @@ class _File:
         except CoremlcError as error:
             if error.where is None or not error.where.what:
                 ids = ", ".join(f"%{r.id}" for r in node.results)
-                where = Where(f"node {ids} ({node.op})", self._source(node.location))
-                error.where = where
+                file = "" if error.where is None else error.where.file
+                error.where = Where(f"node {ids} ({node.op})", self._source(node.location), file)
             raise
 
     def _typed_node(self, node: pb.Node) -> Node:
@@ -156,6 +170,7 @@ class _File:
         operands = tuple([self._use(i, "operand") for i in present])
         types = tuple([self._type(r.shape) for r in node.results])
         op = self._op(node, types, operands)
+        _check_count(op, operands)
         inferred = types if isinstance(op, Unsupported) else infer(op, operands)
         if inferred != types:
             raise FormatError(
@@ -183,7 +198,9 @@ class _File:
         optional = getattr(cls, "optional", ())
         if optional:
             flags = [bool(i) for i in node.operands[-len(optional) :]]
-            extra.update(zip(optional, flags, strict=False))
+            if len(flags) != len(optional):
+                raise FormatError(f"{node.op} of {len(flags)} operands", fix=_RESAVE)
+            extra.update(zip(optional, flags, strict=True))
         message = None
         if takes_attributes(cls):
             member = node.attributes.WhichOneof("kind")
@@ -212,18 +229,22 @@ class _File:
             raise FormatError(
                 f"a value of type {known}", fix=f"use at most {MAX_RANK} dims, none below 0"
             )
+        if math.prod(max(d, 1) for d in known.shape) > MAX_ELEMENTS:
+            raise FormatError(
+                f"a value of type {known}", fix=f"use at most {MAX_ELEMENTS} elements"
+            )
         self._types[key] = known
         return known
 
     def _size(self, symbol: str) -> int:
         """Size of a named axis, or of a sum of such (`=a+b`)."""
         terms = symbol.removeprefix("=").split("+")
-        unknown = [t for t in terms if t not in self._dims and not t.isdigit()]
+        unknown = [t for t in terms if t not in self._dims and not _NUMBER.fullmatch(t)]
         if unknown:
             raise UsageError(
                 f"axis {unknown[0]!r} has no size", fix=f"state one: --dim {unknown[0]}=N"
             )
-        return sum(int(t) if t.isdigit() else self._dims[t] for t in terms)
+        return sum(self._dims[t] if t in self._dims else int(t) for t in terms)
 
     def _source(self, location: pb.SourceLoc) -> str:
         index = location.file_plus_1 - 1
@@ -251,19 +272,56 @@ class _File:
         numpy = t.dtype.numpy
         if kind == "external":
             file = self._data_file(tensor.external.data_file)
-            return TensorData(
-                t.dtype, file.tensor(tensor.external.name, numpy, t.shape), tensor.sha256
-            )
+            array = _checked(file.tensor(tensor.external.name, numpy, t.shape))
+            return TensorData(t.dtype, array, self._digest(tensor, array))
         if kind not in ("inline", "splat"):
             raise FormatError("a constant without elements", fix=_RESAVE)
         raw = getattr(tensor, kind)
         count = 1 if kind == "splat" else t.size
         if len(raw) != count * numpy.itemsize or (kind == "inline" and len(raw) > INLINE_BYTES):
             raise FormatError(f"{len(raw)} bytes for {t}", fix=_RESAVE)
-        array = np.frombuffer(raw, numpy)
+        array = _checked(np.frombuffer(raw, numpy))
         if kind == "splat":
             return TensorData(t.dtype, np.broadcast_to(array.reshape(()), t.shape))
         return TensorData(t.dtype, array.reshape(t.shape))
+
+    def _digest(self, tensor: pb.Tensor, array: Array) -> bytes | None:
+        """The digest that the file states, None for a small tensor: that is soon computed.
+
+        Equal constants are joined by it; so one digest must not stand for two contents. That it is
+        the right one for its content need not be checked, as the whole weights file is.
+        """
+        if array.nbytes <= INLINE_BYTES:
+            return None
+        known = self._weights.setdefault(tensor.sha256, array)
+        same_place = known.__array_interface__["data"] == array.__array_interface__["data"]
+        same = known.nbytes == array.nbytes and (same_place or known.tobytes() == array.tobytes())
+        if len(tensor.sha256) != hashlib.sha256().digest_size or not same:
+            raise FormatError("its SHA-256 is not that of the elements", fix=_RESAVE)
+        return tensor.sha256
+
+
+def _checked(array: Array) -> Array:
+    """The elements, bools each a byte 0 or 1."""
+    if array.dtype == np.bool_ and np.any(array.view(np.uint8) > 1):
+        raise FormatError("an element of a bool constant is neither 0 nor 1", fix=_RESAVE)
+    return array
+
+
+def _check_count(op: Op, operands: tuple[Value, ...]) -> None:
+    """`infer` takes that many operands."""
+    at_least, at_most = _counts(op.kind)
+    if not at_least <= len(operands) <= at_most:
+        count = len(operands)
+        raise FormatError(f"{op.kind} of {count} operand{'' if count == 1 else 's'}", fix=_RESAVE)
+
+
+@cache
+def _counts(kind: str) -> tuple[int, float]:
+    """Least and greatest number of operands."""
+    kinds = [p.kind for p in list(inspect.signature(REGISTRY[kind].infer).parameters.values())[1:]]
+    at_least = kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return at_least, math.inf if inspect.Parameter.VAR_POSITIONAL in kinds else at_least
 
 
 def _sizes(file: pb.GraphFile, given: Mapping[str, int]) -> dict[str, int]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import mmap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,15 +26,13 @@ class DataFile:
 
     def __init__(self, path: Path, size: int, sha256: bytes) -> None:
         self.where = Where(file=str(path))
-        if not path.is_file():
-            raise self._wrong("the weights file is missing", f"put {path.name} beside the graph")
-        if path.stat().st_size != size:
+        try:
+            self._map = self._mapped(path, size)
+        except OSError as error:
             raise self._wrong(
-                f"the weights file has {path.stat().st_size} bytes, the graph states {size}",
-                "save the model again: the two files belong together",
-            )
-        with path.open("rb") as file:
-            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+                f"the weights file can't be read: {error.strerror}",
+                "check its name and its permissions",
+            ) from None
         if hashlib.sha256(self._map).digest() != sha256:
             raise self._wrong(
                 "the weights file's content is not what the graph states (SHA-256 differs)",
@@ -43,6 +43,17 @@ class DataFile:
     def _wrong(self, what: str, fix: str) -> FormatError:
         return FormatError(what, fix=fix, where=self.where)
 
+    def _mapped(self, path: Path, size: int) -> mmap.mmap | bytes:
+        if not path.is_file():
+            raise self._wrong("the weights file is missing", f"put {path.name} beside the graph")
+        if path.stat().st_size != size:
+            raise self._wrong(
+                f"the weights file has {path.stat().st_size} bytes, the graph states {size}",
+                "save the model again: the two files belong together",
+            )
+        with path.open("rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+
     def _header(self) -> dict[str, tuple[int, int]]:
         """Name -> (first byte, byte after the last) in the file."""
         length = int.from_bytes(self._map[:8], "little")
@@ -52,7 +63,7 @@ class DataFile:
         try:
             rows = json.loads(self._map[8:start])
             rows.pop("__metadata__", None)
-            places = {k: tuple(map(int, v["data_offsets"])) for k, v in rows.items()}
+            places = {k: _bounds(v["data_offsets"]) for k, v in rows.items()}
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise self._wrong("its safetensors header is malformed", "save it again") from None
         return {name: (start + low, start + high) for name, (low, high) in places.items()}
@@ -62,10 +73,18 @@ class DataFile:
         if name not in self._tensors:
             raise self._wrong(f"no tensor {name!r} in the file", "save the model again")
         low, high = self._tensors[name]
-        count = int(np.prod(shape, dtype=np.int64))
-        if not 0 <= low <= high <= len(self._map) or high - low != count * dtype.itemsize:
+        count = math.prod(shape)
+        if not low <= high <= len(self._map) or high - low != count * dtype.itemsize:
             raise self._wrong(
                 f"tensor {name!r} is bytes {low}..{high}, {count} x {dtype} are expected",
                 "save the model again",
             )
         return np.frombuffer(self._map, dtype, count, low).reshape(shape)
+
+
+def _bounds(offsets: Any) -> tuple[int, int]:
+    """The two offsets of a header's row; ValueError if they are no such."""
+    low, high = (int(offset) for offset in offsets)
+    if low < 0:
+        raise ValueError(offsets)
+    return low, high
