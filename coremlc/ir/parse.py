@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from coremlc.dtypes import BY_SHORT, DType
-from coremlc.errors import FormatError, Where, at
+from coremlc.errors import CoremlcError, FormatError, Where, at
 from coremlc.ir.graph import Function, Graph, Input, Node, Output, Value, infer
 from coremlc.ir.literal import TensorData
 from coremlc.ir.op import REGISTRY, Op
@@ -42,7 +42,16 @@ def parse_graph(text: str, tensors: Tensors | None = None) -> Graph:
     Raises:
         FormatError: the text is not a graph's, with the line.
     """
-    return _Parser(text, tensors or {}).graph()
+    parser = _Parser(text, {} if tensors is None else tensors)
+    with at(Where("the text of a graph")):
+        try:
+            return parser.graph()
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise parser.wrong("a graph's text", str(error)) from None
+        except CoremlcError as error:
+            if error.where is None:
+                error.where = parser.line
+            raise
 
 
 class _Parser:
@@ -54,14 +63,13 @@ class _Parser:
         self._source = ""
 
     def graph(self) -> Graph:
-        with at(Where("the text of a graph")):
-            self._word("graph")
-            name = self._name()
-            parameters, inputs = self._inputs()
-            nodes = self._nodes()
-            results, outputs = self._outputs()
-            if self._peek()[1] != "":
-                raise self._wrong("output or the end")
+        self._word("graph")
+        name = self._name()
+        parameters, inputs = self._inputs()
+        nodes = self._nodes()
+        results, outputs = self._outputs()
+        if self._peek()[1] != "":
+            raise self.wrong("output or the end")
         main = Function(tuple(parameters), tuple(nodes), tuple(results))
         return Graph(main, tuple(inputs), tuple(outputs), name)
 
@@ -109,7 +117,7 @@ class _Parser:
         self._mark("=")
         kind = self._expect("word")
         if kind not in REGISTRY:
-            raise self._wrong("the name of an op", kind)
+            raise self.wrong("the name of an op", kind)
         self._mark("(")
         operands = self._list(")", self._value)
         given = self._fields(REGISTRY[kind]) if self._take("{") else {}
@@ -124,7 +132,7 @@ class _Parser:
         op = REGISTRY[kind](**given)
         node = Node(op, tuple(operands), tuple(types), source)
         if infer(op, node.operands) != tuple(types):
-            raise self._wrong(f"the types of {kind}", ", ".join(map(str, types)))
+            raise self.wrong(f"the types of {kind}", ", ".join(map(str, types)))
         self._values.update(zip(names, node.results, strict=True))
         return node
 
@@ -191,7 +199,7 @@ class _Parser:
         if self._peek()[0] == "digest":
             digest = self._next()[1][1:-1]
             if digest not in self._tensors:
-                raise self._wrong("a constant that was given", digest)
+                raise self.wrong("a constant that was given", digest)
             return self._tensors[digest]
         if not self._take("("):
             return t
@@ -203,7 +211,7 @@ class _Parser:
             return TensorData(t.dtype, np.broadcast_to(one, t.shape))
         items = self._list(")", lambda: self._element(t.dtype))
         if len(items) != t.size:
-            raise self._wrong(f"{t.size} elements", str(len(items)))
+            raise self.wrong(f"{t.size} elements", str(len(items)))
         return TensorData(t.dtype, np.array(items).reshape(t.shape).astype(numpy))
 
     def _element(self, dtype: DType) -> Any:
@@ -211,7 +219,7 @@ class _Parser:
         if dtype.kind == "bool":
             return text == "true"
         if kind != "number":
-            raise self._wrong("a number", text)
+            raise self.wrong("a number", text)
         if dtype.is_integer:
             return np.array(int(text), dtype.numpy)
         real = float(text)
@@ -227,32 +235,35 @@ class _Parser:
 
     def _dtype(self, word: str) -> DType:
         if word not in BY_SHORT:
-            raise self._wrong("a dtype", word)
+            raise self.wrong("a dtype", word)
         return BY_SHORT[word]
 
     def _dims(self) -> tuple[int, ...]:
         self._mark("[")
-        return tuple(self._list("]", lambda: int(self._expect("number"))))
+        dims = tuple(self._list("]", lambda: int(self._expect("number"))))
+        if any(dim < 0 for dim in dims):
+            raise self.wrong("dims of 0 and more", str(dims))
+        return dims
 
     def _list(self, end: str, item: typing.Callable[[], Any]) -> list[Any]:
         items: list[Any] = []
         while not self._take(end):
             items.append(item())
             if not self._take(",") and self._peek()[1] != end:
-                raise self._wrong(f"',' or {end!r}")
+                raise self.wrong(f"',' or {end!r}")
         return items
 
     def _value(self) -> Value:
         kind, text = self._next()
         name = _unquote(text) if kind == "string" else text
         if name not in self._values:
-            raise self._wrong("a value that is defined before", text)
+            raise self.wrong("a value that is defined before", text)
         return self._values[name]
 
     def _name(self) -> str:
         kind, text = self._next()
         if kind not in ("word", "string"):
-            raise self._wrong("a name", text)
+            raise self.wrong("a name", text)
         return _unquote(text) if kind == "string" else text
 
     def _comment(self) -> str:
@@ -274,27 +285,33 @@ class _Parser:
 
     def _mark(self, mark: str) -> None:
         if not self._take(mark):
-            raise self._wrong(repr(mark))
+            raise self.wrong(repr(mark))
 
     def _word(self, word: str) -> None:
         if self._expect("word") != word:
-            raise self._wrong(repr(word))
+            raise self.wrong(repr(word))
 
     def _expect(self, kind: str) -> str:
         found, text = self._next()
         if found != kind:
             self._at -= 1
-            raise self._wrong(f"a {kind}")
+            raise self.wrong(f"a {kind}")
         return text
 
-    def _wrong(self, wanted: str, found: str | None = None) -> FormatError:
-        token = self._tokens[min(self._at, len(self._tokens) - 1)] if self._tokens else ("", "", 1)
-        got = token[1] if found is None else found
+    def wrong(self, wanted: str, found: str | None = None) -> FormatError:
+        got = self._peek()[1] if found is None else found
         return FormatError(
             f"{wanted} expected, found {got!r}",
             fix="use text that coremlc printed",
-            where=Where(f"line {token[2]}"),
+            where=self.line,
         )
+
+    @property
+    def line(self) -> Where:
+        """Where the parser stands."""
+        if not self._tokens:
+            return Where("line 1")
+        return Where(f"line {self._tokens[min(self._at, len(self._tokens) - 1)][2]}")
 
 
 def _tokens(text: str) -> typing.Iterator[tuple[str, str, int]]:
