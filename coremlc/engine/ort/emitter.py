@@ -198,14 +198,25 @@ class Emitter:
         self, condition: Name, usual: Callable[[], str], rare: Callable[[], str], kind: TensorType
     ) -> str:
         """An If: the usual way where `condition` holds, the exact but slow one elsewhere."""
+        return self.branches(condition, lambda: [usual()], lambda: [rare()], (kind,))[0]
+
+    def branches(
+        self,
+        condition: Name,
+        usual: Callable[[], list[str]],
+        rare: Callable[[], list[str]],
+        kinds: Sequence[TensorType],
+    ) -> list[str]:
+        """`branch` for several results."""
         graphs = []
         for write in (usual, rare):
             with self.subgraph(self.fresh()) as graph:
-                name = self.fresh()
-                self.alias(write(), name)
-                declare(graph.output, name, kind)
+                for value, kind in zip(write(), kinds, strict=True):
+                    name = self.fresh()
+                    self.alias(value, name)
+                    declare(graph.output, name, kind)
             graphs.append(graph)
-        return self.node("If", condition, then_branch=graphs[0], else_branch=graphs[1])
+        return self.nodes("If", len(kinds), condition, then_branch=graphs[0], else_branch=graphs[1])
 
     def all_finite(self, x: Name) -> str:
         """One pass: a sum is finite only if all its terms are (a large sum may say no)."""

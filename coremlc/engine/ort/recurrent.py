@@ -1,6 +1,6 @@
 """Recipes of lstm, gru and rnn: ONNX's own, with the gates in its order.
 
-ORT's clamp their gates: a NaN or infinity in x or in a state does not spread as it should.
+ORT's clamp their gates and lose NaN and infinities: then the steps are taken one by one.
 """
 
 # ruff: noqa: D103 - a recipe is named after its MIL op, which the dialect describes
@@ -12,8 +12,10 @@ import numpy as np
 
 from coremlc.engine.ort.emitter import Emitter, Name
 from coremlc.engine.ort.registry import recipe
+from coremlc.engine.ort.steps import Way, gru_step, is_tame, lstm_step, projected, scan
 from coremlc.engine.ort.tensor import Array, T, bool_of, const_of
 from coremlc.errors import RefusedError
+from coremlc.mil.types import TensorType
 
 _WORDS = {"sigmoid": "Sigmoid", "tanh": "Tanh", "relu": "Relu", "linear": "Affine"}
 
@@ -99,6 +101,8 @@ def lstm(
     cell_activation: str = "tanh",
     activation: str = "tanh",
     clip: T | None = None,
+    *,
+    out: tuple[TensorType, ...],
 ) -> list[str]:
     """MIL's gates are i, f, o, z; ONNX's i, o, f, c."""
     if clip is not None:
@@ -133,9 +137,54 @@ def lstm(
     )
     hidden = _end(g, h, ways, x.dims[1], width)
     cell = _end(g, c, ways, x.dims[1], width)
-    if bool_of(output_sequence, default=False):
-        return [_every(g, y, ways, x.dims, width), hidden, cell]
-    return [g.node("Unsqueeze", hidden, g.i64(0)), hidden, cell]
+    every = bool_of(output_sequence, default=False)
+    sequence = _every(g, y, ways, x.dims, width) if every else _only(g, hidden)
+    words = (recurrent_activation, cell_activation, activation)
+    biases = [bias, *([bias_back] if both else [])]
+
+    def steps() -> list[str]:
+        found = []
+        for k in range(ways):
+            part = [_part(g, s, k, width) if both else s for s in (initial_h, initial_c)]
+            way = Way(
+                k == 1 or direction == "reverse",
+                _value(inputs[k]),
+                _value(hiddens[k]),
+                None if biases[k] is None else _value(biases[k]),
+                None if peeps[k] is None else _value(peeps[k]),
+                tuple(part),
+            )
+            rows = projected(g, x, way.input, way.bias)
+            kinds = (_floats(x.dims[1], width), _floats(x.dims[1], 4 * width))
+            found.append(scan(g, rows, way, kinds, lstm_step(g, way, words)))
+        h, c, y = ([f[k] for f in found] for k in range(3))
+        last = _joined(g, h)
+        return [_joined(g, y) if every else _only(g, last), last, _joined(g, c)]
+
+    wide = [TensorType("fp32", kind.shape) for kind in out]
+    usual = [sequence, hidden, cell]
+    return g.branches(is_tame(g, [x, initial_h, initial_c]), lambda: usual, steps, wide)
+
+
+def _only(g: Emitter, last: Name) -> str:
+    return g.node("Unsqueeze", last, g.i64(0))
+
+
+def _joined(g: Emitter, parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else g.node("Concat", *parts, axis=-1)
+
+
+def _part(g: Emitter, x: T, k: int, width: int) -> str:
+    return g.node("Slice", x, g.i64(k * width), g.i64((k + 1) * width), g.i64(1))
+
+
+def _value(x: T | None) -> Array:
+    assert x is not None
+    return const_of(x, "weights")
+
+
+def _floats(*dims: int) -> TensorType:
+    return TensorType("fp32", dims)
 
 
 _ZRH = [2, 0, 1]
@@ -155,6 +204,8 @@ def gru(
     activation: str = "tanh",
     reset_after: T | None = None,
     input_bias: T | None = None,
+    *,
+    out: tuple[TensorType, ...],
 ) -> list[str]:
     """MIL's gates are r, o, z; ONNX's z, r, h."""
     width = weight_hh.dims[1]
@@ -174,7 +225,22 @@ def gru(
         linear_before_reset=int(bool_of(reset_after, default=False)),
         **_words([recurrent_activation, activation], 1),
     )
-    return _one_way(g, y, h, output_sequence)
+    words = (recurrent_activation, activation)
+    after = bool_of(reset_after, default=False)
+
+    def steps() -> list[str]:
+        held = zeros if bias is None else _value(bias)
+        way = Way(
+            direction == "reverse", _value(weight_ih), _value(weight_hh), held, None, (initial_h,)
+        )
+        rows = projected(g, x, way.input, None if input_bias is None else _value(input_bias))
+        kinds = (_floats(x.dims[1], width), _floats(x.dims[1], 3 * width))
+        last, every = scan(g, rows, way, kinds, gru_step(g, way, words, reset_after=after))
+        return [every if bool_of(output_sequence, default=False) else _only(g, last), last]
+
+    usual = _one_way(g, y, h, output_sequence)
+    wide = [TensorType("fp32", kind.shape) for kind in out]
+    return g.branches(is_tame(g, [x, initial_h]), lambda: usual, steps, wide)
 
 
 @recipe("rnn", wide=True)
