@@ -10,6 +10,7 @@ from typing import Any
 from coremlc.dtypes import BY_NAME, DType
 from coremlc.errors import FormatError
 from coremlc.ir.types import TensorType
+from coremlc.ops.attention import ScaledDotProductAttentionConfig
 from coremlc.ops.conv_general import ConvolveAxesConfig, Pair
 from coremlc.ops.dense import DenseConfig
 from coremlc.ops.dot_general import DotGeneralConfig
@@ -21,6 +22,7 @@ STRUCTS: dict[str, type] = {
     "DotGeneralConfig": DotGeneralConfig,
     "PadAxis": PadAxis,
     "Pair": Pair,
+    "ScaledDotProductAttentionConfig": ScaledDotProductAttentionConfig,
 }
 """Messages inside attributes, by name."""
 

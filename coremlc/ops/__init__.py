@@ -2,6 +2,7 @@
 
 from coremlc.ops import (
     arg_min_max,
+    attention,
     binary,
     call,
     compare,
@@ -26,6 +27,7 @@ from coremlc.ops import (
 
 __all__ = [
     "arg_min_max",
+    "attention",
     "binary",
     "call",
     "compare",
