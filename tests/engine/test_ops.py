@@ -114,6 +114,6 @@ def _spoiled(x: Any, rng: np.random.Generator) -> Any:
 @pytest.mark.parametrize("kind", sorted({case.kind for case in CASES}))
 def test_awkward_values_spread_alike(kind: str) -> None:
     rng = np.random.default_rng(5)
-    for case in [c for c in CASES if c.kind == kind][:12]:
+    for case in [c for c in CASES if c.kind == kind][:8]:
         inputs = {name: _spoiled(x, rng) for name, x in case.inputs.items()}
         _check(replace(case, inputs=inputs, rtol=1e-4, atol=max(case.atol, 1e-4)))
