@@ -16,19 +16,22 @@ from coremlc.errors import CoremlcError, FormatError, Where, at
 from coremlc.ir.graph import Function, Graph, Input, Node, Output, Value, infer
 from coremlc.ir.literal import TensorData
 from coremlc.ir.op import REGISTRY, Op
+from coremlc.ir.text import quote
 from coremlc.ir.types import TensorType
 
+_NUMBER = r"-?(?:\d[\d.]*(?:e[+-]?\d+)?|inf|nan)"
 _TOKEN = re.compile(
     r"""\s*(?:
       (?P<comment>\#[^\n]*)
     | (?P<string>"(?:[^"\\\n]|\\.)*")
     | (?P<digest><[0-9a-f]{64}>)
     | (?P<range>-?\d+\.\.-?\d+)
-    | (?P<number>-?(?:\d[\d.]*(?:e[+-]?\d+)?|inf|nan)(?![A-Za-z_]))
+    | (?P<complex>{number}\+{number}i(?![A-Za-z_0-9]))
+    | (?P<number>{number}(?![A-Za-z_0-9]))
     | (?P<value>%\d+)
     | (?P<word>[A-Za-z_][A-Za-z0-9_]*)
     | (?P<mark>->|[][(){}=,:+])
-    )""",
+    )""".replace("{number}", _NUMBER),
     re.VERBOSE,
 )
 Tensors = Mapping[str, TensorData]
@@ -85,7 +88,7 @@ class _Parser:
                 self._next()
                 low, high = self._expect("range").split("..")
                 bounds = int(low), int(high)
-            self._values[name] = value
+            self._values[quote(name)] = value
             parameters.append(value)
             inputs.append(Input(name, typing.cast(Any, role), bounds))
         return parameters, inputs
@@ -218,17 +221,16 @@ class _Parser:
         kind, text = self._next()
         if dtype.kind == "bool":
             return text == "true"
-        if kind != "number":
-            raise self.wrong("a number", text)
+        wanted = "complex" if dtype.is_complex else "number"
+        if kind != wanted:
+            raise self.wrong(f"a {wanted} element", text)
         if dtype.is_integer:
             return np.array(int(text), dtype.numpy)
-        real = float(text)
         if not dtype.is_complex:
-            return real
-        self._take("+")
-        imaginary = float(self._next()[1])
-        self._word("i")
-        return complex(real, imaginary)
+            return float(text)
+        parts = re.fullmatch(f"({_NUMBER})\\+({_NUMBER})i", text)
+        assert parts is not None
+        return complex(float(parts[1]), float(parts[2]))
 
     def _type(self) -> TensorType:
         return TensorType(self._dtype(self._expect("word")), self._dims())
@@ -254,10 +256,11 @@ class _Parser:
         return items
 
     def _value(self) -> Value:
-        kind, text = self._next()
-        name = _unquote(text) if kind == "string" else text
+        kind, text = self._peek()
+        name = quote(_unquote(text)) if kind == "string" else text
         if name not in self._values:
-            raise self.wrong("a value that is defined before", text)
+            raise self.wrong("a value that is defined before")
+        self._at += 1
         return self._values[name]
 
     def _name(self) -> str:
@@ -288,8 +291,9 @@ class _Parser:
             raise self.wrong(repr(mark))
 
     def _word(self, word: str) -> None:
-        if self._expect("word") != word:
+        if self._peek() != ("word", word):
             raise self.wrong(repr(word))
+        self._at += 1
 
     def _expect(self, kind: str) -> str:
         found, text = self._next()
@@ -324,11 +328,17 @@ def _tokens(text: str) -> typing.Iterator[tuple[str, str, int]]:
             raise FormatError(
                 f"text that is no graph's: {text[position : position + 20].strip()!r}",
                 fix="use text that coremlc printed",
-                where=Where(f"line {line}"),
+                where=Where(f"line {line + _newlines(text, position)}"),
             )
         line += text.count("\n", position, match.start(match.lastgroup))
         yield match.lastgroup, match.group(match.lastgroup), line
         position = match.end()
+
+
+def _newlines(text: str, position: int) -> int:
+    """Line ends before the next token."""
+    rest = text[position:]
+    return rest[: len(rest) - len(rest.lstrip())].count("\n")
 
 
 def _unquote(text: str) -> str:

@@ -45,7 +45,8 @@ def print_graph(graph: Graph) -> str:
 
 def quote(name: str) -> str:
     """A name as it is if it is a plain word, else in double quotes."""
-    if name.replace("_", "a").isalnum() and name.isascii() and not name[0].isdigit():
+    plain = name.replace("_", "a").isalnum() and name.isascii() and not name[0].isdigit()
+    if plain and name not in ("inf", "nan"):
         return name
     escaped = name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
@@ -109,15 +110,15 @@ def constant(value: TensorData) -> str:
     """`f32[2](1.5, inf)`, `f32[9](splat 0.0)` or `f32[64,10]<sha256>`."""
     t = value.type
     if value.is_splat and t.size > 1:
-        return f"{t}(splat {_element(value.array[(0,) * t.rank])})"
+        return f"{t}(splat {_element(value.array[(0,) * t.rank], t.dtype)})"
     if t.size > INLINE:
         return f"{t}<{value.digest.hex()}>"
-    return f"{t}({', '.join(_element(x) for x in np.ravel(value.array))})"
+    return f"{t}({', '.join(_element(x, t.dtype) for x in np.ravel(value.array))})"
 
 
-def _element(x: Any) -> str:
-    if x.dtype.kind == "b":
+def _element(x: Any, dtype: DType) -> str:
+    if dtype.kind == "bool":
         return "true" if x else "false"
-    if x.dtype.kind == "c":
+    if dtype.is_complex:
         return f"{float(x.real)!r}+{float(x.imag)!r}i"
-    return str(int(x)) if x.dtype.kind in "iu" else repr(float(x))
+    return str(int(x)) if dtype.is_integer else repr(float(x))
