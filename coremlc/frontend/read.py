@@ -171,7 +171,7 @@ class _File:
         types = tuple([self._type(r.shape) for r in node.results])
         op = self._op(node, types, operands)
         _check_count(op, operands)
-        inferred = types if isinstance(op, Unsupported) else infer(op, operands)
+        inferred = types if isinstance(op, Unsupported) else _inferred(op, operands)
         if inferred != types:
             raise FormatError(
                 f"its results are {_spell(types)} in the file, {_spell(inferred)} by its operands",
@@ -306,6 +306,14 @@ def _checked(array: Array) -> Array:
     if array.dtype == np.bool_ and np.any(array.view(np.uint8) > 1):
         raise FormatError("an element of a bool constant is neither 0 nor 1", fix=_RESAVE)
     return array
+
+
+def _inferred(op: Op, operands: tuple[Value, ...]) -> tuple[TensorType, ...]:
+    """Result types; attributes of which `infer` can make nothing at all are the file's fault."""
+    try:
+        return infer(op, operands)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise FormatError(f"its attributes don't fit together: {error}", fix=_RESAVE) from None
 
 
 def _check_count(op: Op, operands: tuple[Value, ...]) -> None:
