@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from coremlc.engine import Executable, load_program
+from coremlc.engine import Executable, Options, load_program
 from coremlc.mil.arrays import STORAGE
 from coremlc.mil.dialect import infer_op
 from coremlc.mil.program import Arg, Block, Function, Literal, Op, Program, Value
@@ -114,10 +114,12 @@ def start(program: Program, engine: str, **options: Any) -> Executable:
     return load_program(program, engine=engine, **options)
 
 
-def run_all(program: Program, features: Mapping[str, np.ndarray]) -> list[list[np.ndarray]]:
+def run_all(
+    program: Program, features: Mapping[str, np.ndarray], threads: int = 1
+) -> list[list[np.ndarray]]:
     results = []
     for engine in ENGINES:
-        with start(program, engine) as executable:
+        with start(program, engine, options=Options(threads=threads)) as executable:
             results.append(list(executable.run(features).values()))
     return results
 

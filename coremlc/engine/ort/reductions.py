@@ -153,8 +153,8 @@ def _mean(g: Emitter, x: T, axes: list[int], keep: bool) -> str:
         total = _plain(g, "ReduceSum", g.cast(x, "int64"), axes, keep)
         return g.cast(g.node("Div", total, g.const(np.int64(count))), "int32")
     if x.is_static and max(x.dims[a] for a in axes) > LONG:
-        count = np.float32(np.prod([x.dims[a] for a in axes], dtype=np.float64))
-        return g.node("Div", _float_sum(g, x, axes, keep), g.const(count))
+        size = np.float32(np.prod([x.dims[a] for a in axes], dtype=np.float64))
+        return g.node("Div", _float_sum(g, x, axes, keep), g.const(size))
     if all(isinstance(x.shape[a], int) and x.shape[a] for a in axes):
         return _plain(g, "ReduceMean", x, axes, keep)
     if x.is_static:  # an empty mean is NaN, not 0
