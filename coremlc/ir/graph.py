@@ -6,8 +6,8 @@ leaves alone are shared between both.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
 from coremlc.errors import CoremlcError, Where
@@ -172,6 +172,66 @@ def walk(function: Function) -> Iterator[Node]:
         for body in node.op.bodies:
             yield from walk(body)
         yield node
+
+
+def map_bodies(op: Op, change: Callable[[Function], Function]) -> Op:
+    """`op` with each of its bodies changed; `op` itself if none does.
+
+    A pass that rebuilds a function calls it for every node whose op has bodies, and rebuilds each
+    body as it rebuilds the function itself: in a builder of its own, with what the enclosing
+    functions have mapped so far still in force (`{**outer, **own}`), since a body may capture
+    values of every function around it. A body's parameters have no operands: the op's contract
+    (While: the states; Sort: pairs of elements; If: none) says what their types follow.
+    """
+    if not op.bodies:
+        return op
+    names = [f.name for f in fields(op) if isinstance(getattr(op, f.name), Function)]  # type: ignore[arg-type]
+    new = {name: change(getattr(op, name)) for name in names}
+    if all(new[name] is getattr(op, name) for name in names):
+        return op
+    return replace(op, **new)  # type: ignore[type-var]
+
+
+def substitute(function: Function, mapped: Mapping[Value, Value]) -> Function:
+    """A body with the outer values that it captures replaced; itself if none is in `mapped`.
+
+    Its parameters, and the nodes that do not depend on what is replaced, are shared.
+    """
+    inner = dict(mapped)
+    changed = False
+    nodes = []
+    for node in function.nodes:
+        fresh = substitute_node(node, inner)
+        nodes.append(fresh)
+        if fresh is not node:
+            changed = True
+            inner.update(zip(node.results, fresh.results, strict=True))
+    results = tuple([inner.get(r, r) for r in function.results])
+    if not changed and results == function.results:
+        return function
+    return Function(function.parameters, tuple(nodes), results, function.name)
+
+
+def substitute_node(node: Node, mapped: Mapping[Value, Value]) -> Node:
+    """A node with its operands, and what its bodies capture, replaced; itself if nothing is."""
+    operands = tuple([mapped.get(o, o) for o in node.operands])
+    op = map_bodies(node.op, lambda body: substitute(body, mapped))
+    if op is node.op and operands == node.operands:
+        return node
+    types = tuple([r.type for r in node.results])
+    return Node(op, operands, types, node.source, node.label)
+
+
+def captured(body: Function) -> set[Value]:
+    """Values of enclosing functions that a body uses, or that a body inside it uses."""
+    own = set(body.parameters)
+    used = set(body.results)
+    for node in body.nodes:
+        own.update(node.results)
+        used.update(node.operands)
+        for inner in node.op.bodies:
+            used |= captured(inner)
+    return used - own
 
 
 def collect(errors: Iterable[CoremlcError]) -> tuple[CoremlcError, ...]:

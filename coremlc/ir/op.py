@@ -24,8 +24,11 @@ class Op:
     evaluate(*arrays) -> array(s): numpy meaning. Floats come as float64 and complex as complex128
         (unless `native`), integers in their own dtype; the walker rounds results to their dtype.
         Ops with bodies take a function `run(body, *arrays) -> list of arrays` first.
-    lower(m, *values): MIL, through mil.Builder. Primitives.
+    lower(m, *values): MIL, through mil.Builder. Primitives. Ops with bodies take a function
+        `run(body, *values) -> list of values` after m, which emits a body where m stands.
     decompose(g, *values): smaller ops, same meaning. Composites.
+    split(g, *operands): meaning on the parts of complex values, each operand a Value or its Parts; not
+        for data movement (`native`), which goes part by part.
     range(*ranges) -> Range: interval of an integer result, given those of the operands.
     """
 
@@ -39,10 +42,14 @@ class Op:
     optional: ClassVar[tuple[str, ...]] = ()
     """Bool fields that say which of the last operands are there."""
 
+    folds: ClassVar[bool] = True
+    """Whether evaluate may run while compiling: it ends soon."""
+
     infer: Any
     evaluate: Any
     lower: Any = None
     decompose: Any = None
+    split: Any = None
     range: Any = None
 
     def range_of(self, types: tuple[TensorType, ...], *ranges: Range) -> Range:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from coremlc.errors import ShapeError
 from coremlc.ir.graph import Builder as Graph
-from coremlc.ir.graph import Function, Value
-from coremlc.ir.graph import Node as GraphNode
+from coremlc.ir.graph import Function, Value, map_bodies, substitute
 from coremlc.ir.op import Array, Op, register
 from coremlc.ir.types import TensorType
 
@@ -50,8 +49,7 @@ def inline(g: Graph, function: Function, inputs: tuple[Value, ...]) -> tuple[Val
     mapped = dict(zip(function.parameters, inputs, strict=True))
     for node in function.nodes:
         operands = tuple([mapped.get(o, o) for o in node.operands])
-        types = tuple(r.type for r in node.results)
-        fresh = GraphNode(node.op, operands, types, node.source, node.label)
-        g.append(fresh)
-        mapped.update(zip(node.results, fresh.results, strict=True))
+        op = map_bodies(node.op, lambda body: substitute(body, mapped))
+        results = g.add_multi(op, *operands)
+        mapped.update(zip(node.results, results, strict=True))
     return tuple([mapped.get(r, r) for r in function.results])

@@ -10,7 +10,17 @@ import numpy as np
 
 from coremlc.errors import CoremlcError
 from coremlc.ir import evaluate
-from coremlc.ir.graph import Builder, Function, Node, Value, infer, placed
+from coremlc.ir.graph import (
+    Builder,
+    Function,
+    Node,
+    Value,
+    captured,
+    infer,
+    map_bodies,
+    placed,
+    substitute,
+)
 from coremlc.ir.literal import TensorData
 from coremlc.ir.op import Array, Op
 from coremlc.ir.types import TensorType
@@ -27,15 +37,37 @@ class SmartBuilder(Builder):
     def __init__(self) -> None:
         super().__init__()
         self._seen: dict[tuple[Op, tuple[Value, ...]], tuple[Value, ...]] = {}
+        self._around: SmartBuilder | None = None
+        """That of the function around this body."""
+
+    def inner(self) -> SmartBuilder:
+        """A builder of the same kind for a body: equal nodes around it serve in it too."""
+        g = type(self)()
+        g._around = self
+        return g
 
     def add_multi(self, op: Op, *operands: Value) -> tuple[Value, ...]:
+        if op.bodies:
+            return self._simplest(map_bodies(op, self._body), operands)
         key = (op, operands)
-        known = self._seen.get(key)
+        known = self._known(key)
         if known is not None:
             return known
         results = self._simplest(op, operands)
         self._seen[key] = results
         return results
+
+    def _known(self, key: tuple[Op, tuple[Value, ...]]) -> tuple[Value, ...] | None:
+        g: SmartBuilder | None = self
+        while g is not None:
+            known = g._seen.get(key)
+            if known is not None:
+                return known
+            g = g._around
+        return None
+
+    def _body(self, body: Function) -> Function:
+        return rebuild(body, self.inner())
 
     def _simplest(self, op: Op, operands: tuple[Value, ...]) -> tuple[Value, ...]:
         types = infer(op, operands)
@@ -45,7 +77,7 @@ class SmartBuilder(Builder):
         for rule in RULES.get(type(op), ()):
             result = rule(self, op, operands, types[0])
             if result is not None:
-                return (result,)
+                return (result,) if isinstance(result, Value) else result
         return self.emit(op, operands, types)
 
     def emit(
@@ -75,11 +107,25 @@ class SmartBuilder(Builder):
         limit = max(FOLD_SIZE, *(a.size for a in arrays), 0)
         if any(t.size > limit for t in types):
             return None
-        results = evaluate.apply(op, arrays, types)
+        outer = _constants(op)
+        if outer is None or not op.folds:
+            return None
+        results = evaluate.apply(op, arrays, types, outer)
         return tuple(self._constant(r, t) for r, t in zip(results, types, strict=True))
 
     def _constant(self, array: Array, t: TensorType) -> Value:
         return self.add(Constant(TensorData(t.dtype, array)))
+
+
+def _constants(op: Op) -> dict[Value, Array] | None:
+    """What the bodies of an op capture; None if that is not all constant."""
+    values: dict[Value, Array] = {}
+    for body in op.bodies:
+        for value in captured(body):
+            if not isinstance(value.op, Constant):
+                return None
+            values[value] = value.op.value.array
+    return values
 
 
 def live(function: Function) -> Function:
@@ -98,18 +144,6 @@ def live(function: Function) -> Function:
     return Function(function.parameters, nodes, function.results, function.name)
 
 
-def captured(body: Function) -> set[Value]:
-    """Values of enclosing functions that a body uses."""
-    own = set(body.parameters)
-    used = set(body.results)
-    for node in body.nodes:
-        own.update(node.results)
-        used.update(node.operands)
-        for inner in node.op.bodies:
-            used |= captured(inner)
-    return used - own
-
-
 def rebuild(function: Function, g: SmartBuilder) -> Function:
     """`function` added node by node to `g`."""
     g.parameters.extend(function.parameters)
@@ -118,7 +152,8 @@ def rebuild(function: Function, g: SmartBuilder) -> Function:
         g.source, g.label = node.source, node.label
         operands = tuple([mapped.get(o, o) for o in node.operands])
         try:
-            results = g.add_multi(node.op, *operands)
+            op = map_bodies(node.op, lambda body: substitute(body, mapped))
+            results = g.add_multi(op, *operands)
         except CoremlcError as error:
             raise placed(error, node) from None
         mapped.update(zip(node.results, results, strict=True))

@@ -10,11 +10,14 @@ from coremlc.ir.types import TensorType
 
 
 class Rule(Protocol):
-    """`(g, op, operands, type of the result) -> a simpler value, or None`."""
+    """`(g, op, operands, type of the first result) -> a simpler value, or None`.
+
+    A rule of an op of several results gives all of them.
+    """
 
     def __call__(
         self, g: Builder, op: Any, operands: tuple[Value, ...], out: TensorType, /
-    ) -> Value | None: ...
+    ) -> Value | tuple[Value, ...] | None: ...
 
 
 Rules: TypeAlias = tuple[tuple[tuple[type[Op], ...], Rule], ...]
