@@ -218,6 +218,24 @@ class mod(Op):  # noqa: N801  (MIL's name)
         return m.mod(x=x, y=y)
 
 
+@register
+@dataclass(frozen=True)
+class floor_div(Op):  # noqa: N801  (MIL's name)
+    """`(x: i32[..], y: i32[..]) -> i32[..]`: quotient rounded down; y is not 0, not -1; MIL's."""
+
+    gomlx = False
+
+    def infer(self, x: TensorType, y: TensorType) -> TensorType:
+        check_equal_dtypes(self.kind, x, y)
+        return x.with_shape(broadcast(self.kind, x, y))
+
+    def evaluate(self, x: Array, y: Array) -> Array:
+        return np.asarray(np.floor_divide(x, y))
+
+    def lower(self, m: Builder, x: Value, y: Value) -> Value:
+        return m.floor_div(x=x, y=y)
+
+
 Add = row(
     "Add",
     "`(lhs: N[..], rhs: N[..]) -> N[..]`. MIL `add`.",

@@ -36,7 +36,7 @@ class Reduce(Op):
         return x.without(self.axes)
 
 
-def _row(
+def reduction(
     name: str,
     doc: str,
     accepts: Dtypes,
@@ -44,6 +44,8 @@ def _row(
     lower: LowerReduce | None,
     **extra: Any,
 ) -> type[Reduce]:
+    """One reduction, registered."""
+
     def lower_axes(self: Reduce, m: Builder, x: Value) -> Value:
         assert lower is not None
         return lower(m, x, np.array(self.axes, np.int32)) if self.axes else x
@@ -72,25 +74,28 @@ def _through_int(kind: str, x: Value, m: Builder, axes: Array) -> Value:
     return m.not_equal(x=result, y=0)
 
 
-def _lower_any(m: Builder, x: Value, axes: Array) -> Value:
+def any_true(m: Builder, x: Value, axes: Array) -> Value:
+    """Whether any is true."""
     return _through_int("reduce_max", x, m, axes)
 
 
-def _lower_all(m: Builder, x: Value, axes: Array) -> Value:
+def all_true(m: Builder, x: Value, axes: Array) -> Value:
+    """Whether all are true."""
     return _through_int("reduce_min", x, m, axes)
 
 
-def _lower_parity(m: Builder, x: Value, axes: Array) -> Value:
+def odd_true(m: Builder, x: Value, axes: Array) -> Value:
+    """Whether an odd number is true."""
     count = m.reduce_sum(x=m.cast(x=x, dtype="int32"), axes=axes, keep_dims=False)
     return m.not_equal(x=m.mod(x=count, y=2), y=0)
 
 
 def _lower_max(m: Builder, x: Value, axes: Array) -> Value:
-    return _lower_any(m, x, axes) if is_bool(x) else _direct("reduce_max")(m, x, axes)
+    return any_true(m, x, axes) if is_bool(x) else _direct("reduce_max")(m, x, axes)
 
 
 def _lower_min(m: Builder, x: Value, axes: Array) -> Value:
-    return _lower_all(m, x, axes) if is_bool(x) else _direct("reduce_min")(m, x, axes)
+    return all_true(m, x, axes) if is_bool(x) else _direct("reduce_min")(m, x, axes)
 
 
 def lowest(dtype: DType | np.dtype[Any]) -> Any:
@@ -117,7 +122,7 @@ def _sum_range(self: Reduce, types: tuple[TensorType, ...], *ranges: Range) -> R
     return (x[0] * count, x[1] * count) if count else (0, 0)
 
 
-ReduceSum = _row(
+ReduceSum = reduction(
     "ReduceSum",
     "`(x: N[..]) -> N[..]`: the sum; integers wrap. MIL `reduce_sum`.",
     REAL,
@@ -125,14 +130,14 @@ ReduceSum = _row(
     _direct("reduce_sum"),
     range_of=_sum_range,
 )
-ReduceProduct = _row(
+ReduceProduct = reduction(
     "ReduceProduct",
     "`(x: N[..]) -> N[..]`: the product; integers wrap. MIL `reduce_prod`.",
     REAL,
     lambda x, axes: np.prod(x, axes, dtype=x.dtype),
     _direct("reduce_prod"),
 )
-ReduceMax = _row(
+ReduceMax = reduction(
     "ReduceMax",
     "`(x: T[..]) -> T[..]`: the greatest; NaN wins. MIL `reduce_max`.",
     REAL | {BOOL},
@@ -140,7 +145,7 @@ ReduceMax = _row(
     _lower_max,
     range=lambda self, x: x,
 )
-ReduceMin = _row(
+ReduceMin = reduction(
     "ReduceMin",
     "`(x: T[..]) -> T[..]`: the least; NaN wins. MIL `reduce_min`.",
     REAL | {BOOL},
@@ -148,24 +153,24 @@ ReduceMin = _row(
     _lower_min,
     range=lambda self, x: x,
 )
-ReduceLogicalAnd = _row(
+ReduceLogicalAnd = reduction(
     "ReduceLogicalAnd",
     "`(x: bool[..]) -> bool[..]`: whether all are true. MIL `reduce_min` of int32.",
     frozenset({BOOL}),
     np.all,
-    _lower_all,
+    all_true,
 )
-ReduceLogicalOr = _row(
+ReduceLogicalOr = reduction(
     "ReduceLogicalOr",
     "`(x: bool[..]) -> bool[..]`: whether any is true. MIL `reduce_max` of int32.",
     frozenset({BOOL}),
     np.any,
-    _lower_any,
+    any_true,
 )
-ReduceLogicalXor = _row(
+ReduceLogicalXor = reduction(
     "ReduceLogicalXor",
     "`(x: bool[..]) -> bool[..]`: whether an odd number is true. MIL `reduce_sum` of int32.",
     frozenset({BOOL}),
     lambda x, axes: np.logical_xor.reduce(x, axes),
-    _lower_parity,
+    odd_true,
 )
