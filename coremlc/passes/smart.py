@@ -25,10 +25,13 @@ from coremlc.ir.literal import TensorData
 from coremlc.ir.op import Array, Op
 from coremlc.ir.types import TensorType
 from coremlc.ops.leaves import Constant
+from coremlc.ops.shape import BroadcastInDim
 from coremlc.passes.rules import RULES
 
 FOLD_SIZE = 1 << 16
 """Elements up to which a result is computed although its operands are smaller."""
+REPEAT_SIZE = 1 << 10
+"""The same for a constant that is only repeated: its consumers repeat it themselves."""
 
 
 class SmartBuilder(Builder):
@@ -104,7 +107,8 @@ class SmartBuilder(Builder):
                 arrays.append(np.empty(operand.type.shape, operand.type.dtype.numpy))
             else:
                 return None
-        limit = max(FOLD_SIZE, *(a.size for a in arrays), 0)
+        grows = isinstance(op, BroadcastInDim)
+        limit = max(REPEAT_SIZE if grows else FOLD_SIZE, *(a.size for a in arrays), 0)
         if any(t.size > limit for t in types):
             return None
         outer = _constants(op)

@@ -23,8 +23,13 @@ def _is(x: Value, value: float) -> bool:
 
 
 def times_one(g: Builder, op: Op, operands: Operands, out: TensorType) -> Value | None:
-    """`x * 1 -> x`, `1 * x -> x`, `x / 1 -> x`. Exact for every dtype, NaN and -0 included."""
+    """`x * 1 -> x`, `1 * x -> x`, `x / 1 -> x`. Exact for real dtypes, NaN and -0 included.
+
+    Not for complex, where an infinity times 1 + 0i has a NaN.
+    """
     x, y = operands
+    if out.dtype.is_complex:
+        return None
     if x.type == out and _is(y, 1):
         return x
     return y if isinstance(op, Mul) and y.type == out and _is(x, 1) else None
@@ -33,9 +38,11 @@ def times_one(g: Builder, op: Op, operands: Operands, out: TensorType) -> Value 
 def plus_zero(g: Builder, op: Op, operands: Operands, out: TensorType) -> Value | None:
     """`x + 0 -> x`, `x - 0 -> x`. Exact for integers, and for floats if the 0 keeps -0.
 
-    -0 + 0 is 0: with floats only `x - 0` and `x + -0` leave every x as it is.
+    -0 + 0 is 0: with floats only `x - 0` and `x + -0` leave every x as it is. Complex: by parts.
     """
     x, y = operands
+    if out.dtype.is_complex:
+        return None
     if x.type == out and _is(y, 0) and _keeps(op, y):
         return x
     if isinstance(op, Add) and y.type == out and _is(x, 0) and _keeps(op, x):

@@ -60,4 +60,5 @@ def _elementwise() -> tuple[type[Op], ...]:
     return (*rows, Where)
 
 
-RULES: Rules = ((_elementwise(), implicit),)
+ELEMENTWISE = _elementwise()
+RULES: Rules = ((ELEMENTWISE, implicit),)
