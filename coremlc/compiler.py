@@ -244,6 +244,12 @@ def load(path: Path, recipe: Recipe) -> Graph:
     return replace(graph, inputs=inputs)
 
 
+def defaults(path: Path, recipe: Recipe) -> dict[str, Any]:
+    """The arrays that a graph.pb holds for inputs that nobody gives: its saved variables."""
+    graph = load(path, recipe)
+    return {given.name: given.default.array for given in graph.inputs if given.default is not None}
+
+
 def graph_text(path: Path, stage: str | None = None, recipe: Recipe | None = None) -> str:
     """The text of a graph after a stage of the passes; as it was read, if none is named."""
     from coremlc import passes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from coremlc.bundle.package import model_file
 from coremlc.cache import Key, Store
 from coremlc.errors import UsageError
 from coremlc.report import CompileReport
+from coremlc.runner import Array
 
 if TYPE_CHECKING:
     from coremlc.compiler import Recipe
@@ -52,6 +53,8 @@ class Located:
     report: CompileReport | None = None
     """If it was a graph."""
     warnings: tuple[str, ...] = ()
+    defaults: Callable[[], Mapping[str, Array]] = dict
+    """What the graph has for inputs that nobody gives."""
 
 
 def locate(model: str, options: CompileOptions | None = None) -> Located:
@@ -79,7 +82,7 @@ def locate(model: str, options: CompileOptions | None = None) -> Located:
 
 
 def _from_graph(model: str, path: Path, options: CompileOptions | None) -> Located:
-    from coremlc.compiler import compile_graph
+    from coremlc.compiler import Recipe, compile_graph, defaults
 
     how = CompileOptions() if options is None else options
     report = compile_graph(
@@ -91,7 +94,15 @@ def _from_graph(model: str, path: Path, options: CompileOptions | None) -> Locat
         strict=how.strict,
         use_cache=how.use_cache,
     )
-    return Located(model, Path(report.bundle), report.key, report, report.warnings)
+    recipe = Recipe(dims=how.dims)
+    return Located(
+        model,
+        Path(report.bundle),
+        report.key,
+        report,
+        report.warnings,
+        lambda: defaults(path, recipe),
+    )
 
 
 def _from_package(model: str, path: Path) -> Located:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -107,6 +107,9 @@ def load(bundle: Path | str, options: EngineOptions | None = None) -> Model:
     return Model(content, executable)
 
 
+Defaults: TypeAlias = "Callable[[], Mapping[str, Array]]"
+
+
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """What to feed, how often, and what to do with what comes out."""
@@ -130,13 +133,17 @@ def run_model(
     *,
     model: str | None = None,
     key: str | None = None,
+    defaults: Defaults = dict,
 ) -> RunReport:
-    """Load, run and time a bundle; `model` and `key` are what the report shall call it."""
+    """Load, run and time a bundle; `model` and `key` are what the report shall call it.
+
+    defaults: called for the values of inputs that nobody gives, if there are any.
+    """
     how = EngineOptions() if engine_options is None else engine_options
     if options.output is not None:
         files.check_output(options.output)
     with load(bundle, how) as loaded:
-        features = loaded.signature.encode(given_inputs(loaded.signature, options))
+        features = loaded.signature.encode(given_inputs(loaded.signature, options, defaults))
         first_ms, raw, samples = _timed_runs(loaded.executable, features, options)
         outputs = loaded.signature.decode(raw)
     expect = None
@@ -158,8 +165,10 @@ def run_model(
     )
 
 
-def given_inputs(signature: Signature, options: RunOptions) -> dict[str, Array]:
-    """Inputs from files, then from the expectations' file, then random ones."""
+def given_inputs(
+    signature: Signature, options: RunOptions, defaults: Defaults = dict
+) -> dict[str, Array]:
+    """Inputs from files, else the expectations' file, then saved variables, then random ones."""
     ports = {port.name: port for port in signature.inputs}
     arrays: dict[str, Array] = {}
     sources = list(options.inputs)
@@ -171,6 +180,8 @@ def given_inputs(signature: Signature, options: RunOptions) -> dict[str, Array]:
             arrays[name] = files.read_npy(Path(path))
         else:
             arrays.update(vectors(Path(source), "in", ports))
+    if any(port.role == "variable" and name not in arrays for name, port in ports.items()):
+        arrays = {**defaults(), **arrays}
     if options.random is not None:
         random = np.random.default_rng(options.random)
         arrays |= {n: random_array(p, random) for n, p in ports.items() if n not in arrays}

@@ -62,7 +62,14 @@ def run_command(model: str, as_json: bool, **given: Any) -> None:
     engine = options.parse_engine_options(given)
     located = locate(model, options.parse_compile_options(given))
     options.warn(located.warnings)
-    report = run_model(located.bundle, RunOptions(**given), engine, model=model, key=located.key)
+    report = run_model(
+        located.bundle,
+        RunOptions(**given),
+        engine,
+        model=model,
+        key=located.key,
+        defaults=located.defaults,
+    )
     options.show(report, as_json=as_json)
     if report.expect is not None and not report.expect.ok:
         names = [repr(o.name) for o in report.expect.outputs if o.mismatched]

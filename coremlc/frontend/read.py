@@ -114,17 +114,23 @@ class _File:
         main = self._function(self._pb.main)
         if not main.results:
             raise FormatError("the graph has no results", fix="return a value from the function")
-        roles = pb.Parameter.Role
-        inputs = tuple(
-            Input(p.name, "variable" if p.role == roles.VARIABLE else "input")
-            for p in source.parameters
-        )
+        inputs = tuple([self._input(p) for p in source.parameters])
         outputs = tuple(_output(r, i) for i, r in enumerate(source.results))
         for what, names in (("input", [i.name for i in inputs]), ("output", _names(outputs))):
             for name in names:
                 if not name or names.count(name) > 1:
                     raise FormatError(f"{what} name {name!r} is empty or taken", fix="rename it")
         return Graph(main, inputs, outputs, self._pb.name or self._path.stem)
+
+    def _input(self, given: pb.Parameter) -> Input:
+        is_variable = given.role == pb.Parameter.Role.VARIABLE
+        if not given.HasField("default"):
+            return Input(given.name, "variable" if is_variable else "input")
+        with at(Where(f"parameter {given.name!r}")):
+            default = self._tensor(given.default)
+            if default.type != self._values[given.value.id].type:
+                raise FormatError(f"its default is of type {default.type}", fix=_RESAVE)
+        return Input(given.name, "variable" if is_variable else "input", default=default)
 
     def _function(self, index: int) -> Function:
         if index in self._functions:

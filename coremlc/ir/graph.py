@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
 from coremlc.errors import CoremlcError, Where
+from coremlc.ir.literal import TensorData
 from coremlc.ir.op import Op
 from coremlc.ir.types import TensorType
 
@@ -80,6 +81,8 @@ class Input:
     role: Literal["input", "variable"] = "input"
     range: tuple[int, int] | None = None
     """Integer values lie in it, both ends included; the user's promise, checked at run."""
+    default: TensorData | None = None
+    """What it is if nobody gives it: the value that a variable was saved with."""
 
 
 @dataclass(frozen=True)
