@@ -15,6 +15,7 @@ from coremlc.ops.conv_general import ConvolveAxesConfig, Pair
 from coremlc.ops.dense import DenseConfig
 from coremlc.ops.dot_general import DotGeneralConfig
 from coremlc.ops.pad import PadAxis
+from coremlc.ops.quantized import Quantization
 
 STRUCTS: dict[str, type] = {
     "ConvolveAxesConfig": ConvolveAxesConfig,
@@ -22,6 +23,7 @@ STRUCTS: dict[str, type] = {
     "DotGeneralConfig": DotGeneralConfig,
     "PadAxis": PadAxis,
     "Pair": Pair,
+    "Quantization": Quantization,
     "ScaledDotProductAttentionConfig": ScaledDotProductAttentionConfig,
 }
 """Messages inside attributes, by name."""

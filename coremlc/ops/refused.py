@@ -14,7 +14,6 @@ _BITS = "MIL has no bit operations; their exact emulation is not built yet"
 _COMPLEX = "complex numbers are not lowered yet"
 _CONTROL = "control flow is not lowered yet"
 _TRAINING = "it belongs to training; only inference is compiled yet"
-_QUANTIZED = "quantized weights are not lowered yet"
 _REPLICAS = "it joins several replicas; a bundle runs on one device"
 
 REFUSED = {
@@ -26,11 +25,9 @@ REFUSED = {
     "Conj": _COMPLEX,
     "DynamicReshape": "its dims are known at run time only, and bundles have static shapes",
     "FFT": _COMPLEX,
-    "FusedQuantizedDense": _QUANTIZED,
     "FusedScaledDotProductAttentionVJP": _TRAINING,
     "If": _CONTROL,
     "Imag": _COMPLEX,
-    "QuantizedEmbeddingLookup": _QUANTIZED,
     "Real": _COMPLEX,
     "RNGBitGenerator": "it needs 64-bit integer state, which MIL lacks; draw outside the graph",
     "SelectAndScatterMax": _TRAINING,

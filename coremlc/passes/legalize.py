@@ -27,7 +27,7 @@ from coremlc.ops.selection import Clamp
 from coremlc.passes import ranges
 
 LEGAL = frozenset({BOOL, I32, F16, F32})
-SMALL = frozenset(BY_NAME[name] for name in ("Int8", "Int16", "Uint8", "Uint16"))
+SMALL = frozenset(d for d in BY_NAME.values() if d.is_integer and d.bits <= 16)
 """Integers whose every value an int32 holds."""
 NARROWED: dict[DType, DType] = {I64: I32, F64: F32, **dict.fromkeys(SMALL, I32)}
 MAX_RANK = 5
