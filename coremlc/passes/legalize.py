@@ -15,7 +15,7 @@ import numpy as np
 
 from coremlc.dtypes import BOOL, BY_NAME, F16, F32, F64, I32, I64, DType
 from coremlc.errors import CoremlcError, RefusedError, Where
-from coremlc.ir.graph import Builder, Graph, Input, Node, Value, where
+from coremlc.ir.graph import Builder, Graph, Input, Node, Value, walk, where
 from coremlc.ir.literal import TensorData
 from coremlc.ir.op import REGISTRY, Op, Range
 from coremlc.ir.types import TensorType
@@ -55,7 +55,7 @@ class Legalizer:
         """Note what no pass can make legal, while ops are still those that the user wrote."""
         for value, given in zip(graph.main.parameters, graph.inputs, strict=True):
             self._check_type(value.type, given)
-        for node in graph.main.nodes:
+        for node in walk(graph.main):
             if isinstance(node.op, Unsupported):
                 kind = node.op.op
                 self._refuse(f"{kind}: {REFUSED[kind]}", "build the model without it", node)
