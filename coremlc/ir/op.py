@@ -46,7 +46,7 @@ class Op:
     """Whether evaluate may run while compiling: it ends soon."""
 
     infer: Any
-    evaluate: Any
+    evaluate: Any = None
     lower: Any = None
     decompose: Any = None
     split: Any = None
