@@ -51,12 +51,12 @@ class File:
         self,
         op: str,
         operands: tuple[int, ...],
-        dtype: str,
+        of: str,
         *dims: int | str,
         functions: tuple[int, ...] = (),
         **attributes: Any,
     ) -> int:
-        """One node with one result, at the source line that is its number in the function."""
+        """One node with one result, `of` a dtype; its source line is its place in the function."""
         node = self.into.nodes.add(op=op, operands=operands, functions=functions)
         node.location.file_plus_1 = 1
         node.location.line = len(self.into.nodes)
@@ -64,7 +64,7 @@ class File:
             member = getattr(node.attributes, MEMBERS[f"{op}Attributes"])
             member.SetInParent()
             fill(member, attributes)
-        return self._value(node.results.add(), dtype, dims)
+        return self._value(node.results.add(), of, dims)
 
     def constant(self, value: object, dtype: str) -> int:
         """Inline up to 1 KiB, else in the weights file."""
