@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
+import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from coremlc import __version__
-from coremlc.bundle.files import reading
-from coremlc.bundle.package import model_file
-from coremlc.cache import Key, Store
+from coremlc.cache import Store
 from coremlc.errors import UsageError
+from coremlc.packages import compile_in_cache, compile_to, is_package, write_bundle
 from coremlc.report import CompileReport
 from coremlc.runner import Array
 
@@ -64,14 +62,14 @@ def locate(model: str, options: CompileOptions | None = None) -> Located:
         UsageError: there is no such file and no such key.
     """
     path = Path(model)
+    if is_package(path):
+        outcome = compile_in_cache(path)
+        entry = outcome.entry
+        return Located(model, entry.bundle, entry.key, warnings=outcome.warnings)
     if path.is_dir():
-        is_package = not (path / "model.mil").is_file() and (
-            (path / "Manifest.json").is_file() or path.suffix == ".mlpackage"
-        )
-        return _from_package(model, path) if is_package else Located(model, path)
+        return Located(model, path)
     if path.is_file():
-        is_package = path.suffix == ".mlmodel"
-        return _from_package(model, path) if is_package else _from_graph(model, path, options)
+        return _from_graph(model, path, options)
     if _PREFIX.fullmatch(model):
         entry = Store().find(model)
         return Located(model, entry.bundle, entry.key)
@@ -81,19 +79,43 @@ def locate(model: str, options: CompileOptions | None = None) -> Located:
     )
 
 
+def compile_model(
+    path: Path,
+    options: CompileOptions | None = None,
+    *,
+    output: Path | None = None,
+    check_passes: bool = False,
+    writer: str = "native",
+) -> CompileReport:
+    """Compile a graph.pb, a `.mlpackage` or a `.mlmodel`, by our writer or by Apple's.
+
+    Raises:
+        CoremlcError: as `compile_graph`, `compile_package` and `compile_with_apple` do.
+    """
+    how = CompileOptions() if options is None else options
+    if writer == "apple" and output is None:
+        raise UsageError("--writer apple needs a path", fix="say where: -o model.mlmodelc")
+    if is_package(path):
+        if replace(how, use_cache=True) != CompileOptions() or check_passes:
+            raise UsageError(
+                f"{path} is a package, which is compiled as it is",
+                fix="drop the options that say how a graph is compiled",
+            )
+        return compile_to(path, output, writer=writer)
+    if writer == "native" or output is None:
+        return _compile_graph(path, how, output, check_passes=check_passes)
+    with tempfile.TemporaryDirectory(prefix="coremlc-") as room:
+        package = Path(room) / f"{output.stem}.mlpackage"
+        report = _compile_graph(path, how, package, check_passes=check_passes)
+        warnings = write_bundle(package, output, writer=writer)
+    return replace(report, bundle=str(output), warnings=(*report.warnings, *warnings))
+
+
 def _from_graph(model: str, path: Path, options: CompileOptions | None) -> Located:
-    from coremlc.compiler import Recipe, compile_graph, defaults
+    from coremlc.compiler import Recipe, defaults
 
     how = CompileOptions() if options is None else options
-    report = compile_graph(
-        path,
-        target=how.target,
-        precision=how.precision,
-        assume=how.assume,
-        dims=how.dims,
-        strict=how.strict,
-        use_cache=how.use_cache,
-    )
+    report = _compile_graph(path, how, None)
     recipe = Recipe(dims=how.dims)
     return Located(
         model,
@@ -105,24 +127,19 @@ def _from_graph(model: str, path: Path, options: CompileOptions | None) -> Locat
     )
 
 
-def _from_package(model: str, path: Path) -> Located:
-    """As Core ML does it: compiled to a `.mlmodelc`, here once for all."""
-    from coremlc.bundle import compile_package
+def _compile_graph(
+    path: Path, how: CompileOptions, output: Path | None, *, check_passes: bool = False
+) -> CompileReport:
+    from coremlc.compiler import compile_graph
 
-    def make(target: Path) -> Mapping[str, Any]:
-        compile_package(path, target)
-        return {"graph": path.name}
-
-    file = model_file(path)
-    if not file.is_file():
-        raise UsageError(f"{path} holds no {file.name}", fix="give a whole .mlpackage")
-    blobs = sorted(f for f in file.parent.glob("weights/*") if f.is_file())
-    parts = {f.relative_to(file.parent).as_posix(): _digest(f) for f in (file, *blobs)}
-    key = Key.of({"format": 1, "coremlc": __version__, "package": parts})
-    outcome = Store().obtain(key, make)
-    return Located(model, outcome.entry.bundle, outcome.entry.key, warnings=outcome.warnings)
-
-
-def _digest(path: Path) -> str:
-    with reading(path), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return compile_graph(
+        path,
+        target=how.target,
+        precision=how.precision,
+        assume=how.assume,
+        dims=how.dims,
+        strict=how.strict,
+        use_cache=how.use_cache,
+        output=output,
+        check_passes=check_passes,
+    )

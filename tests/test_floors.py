@@ -23,7 +23,7 @@ FLOORS = [
     {"signature", "compare"},
     {"runner", "doctor", "ops_table"},
     {"check"},
-    {"compiler"},
+    {"compiler", "packages"},
     {"model", "locate"},
     {"inspection", "bench"},
     {"cli"},

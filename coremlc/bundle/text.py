@@ -33,15 +33,18 @@ def model_mil(model: Model, coremlc_version: str, mil_version: str) -> str:
     return print_program(with_flexible_shapes(replace(model, program=program)), dialect=dialect)
 
 
+def build_info(program: Program) -> dict[str, str]:
+    """The entries of buildInfo."""
+    known = program.attributes.get(BUILD_INFO)
+    if known is None or not isinstance(known.data, tuple):
+        return {}
+    pairs = [pair for pair in known.data if isinstance(pair, tuple)]
+    return {str(key.data): str(value.data) for key, value in pairs}
+
+
 def with_build_info(program: Program, added: dict[str, str]) -> Program:
     """BuildInfo with these entries in addition, or instead of those of the same name."""
-    known = program.attributes.get(BUILD_INFO)
-    pairs = dict(added)
-    if known is not None and isinstance(known.data, tuple):
-        for pair in known.data:
-            if isinstance(pair, tuple) and isinstance(pair[0].data, str):
-                assert isinstance(pair[1].data, str)
-                pairs.setdefault(pair[0].data, pair[1].data)
+    pairs = build_info(program) | added
     literal = Literal(
         DictType(_STRING, _STRING),
         tuple((_text(key), _text(pairs[key])) for key in sorted(pairs)),
