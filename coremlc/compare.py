@@ -32,10 +32,19 @@ def difference(
         distance = np.where(same, 0.0, np.abs(x - y))
         finite = np.isfinite(x) & np.isfinite(y)
         far = ~same & ~(finite & (distance <= absolute + relative * np.abs(y)))
+        if dtype.is_complex:  # an infinity's other part may be finite
+            far &= finite | _apart(x.real, y.real, relative) | _apart(x.imag, y.imag, relative)
         ratio = np.where(same, 0.0, distance / np.abs(np.where(y == 0, np.nan, y)))
     bad = int(np.count_nonzero(far))
     note = "NaN in other places" if bool(np.any(np.isnan(x) != np.isnan(y))) else ""
     return OutputDifference(name, _most(distance), _most(ratio), bad, got.size, note)
+
+
+def _apart(x: Array, y: Array, relative: float) -> Array:
+    """Where parts of complex numbers differ."""
+    near = np.abs(x - y) <= relative * np.abs(y)
+    result: Array = ~((x == y) | (np.isnan(x) & np.isnan(y)) | near)
+    return result
 
 
 def _exact(name: str, got: Array, expected: Array) -> OutputDifference:

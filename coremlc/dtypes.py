@@ -114,6 +114,8 @@ I64 = BY_NAME["Int64"]
 F16 = BY_NAME["Float16"]
 F32 = BY_NAME["Float32"]
 F64 = BY_NAME["Float64"]
+C64 = BY_NAME["Complex64"]
+C128 = BY_NAME["Complex128"]
 
 SIGNED = frozenset(d for d in ALL if d.kind == "int")
 UNSIGNED = frozenset(d for d in ALL if d.kind == "uint")
@@ -123,6 +125,9 @@ COMPLEX = frozenset(d for d in ALL if d.kind == "complex")
 REAL = INTEGER | FLOAT
 NUMBER = REAL | COMPLEX
 ANY = frozenset(ALL)
+PART = {C64: F32, C128: F64}
+"""Dtype of the real and imaginary part of a complex dtype."""
+WHOLE = {part: whole for whole, part in PART.items()}
 
 
 def working(dtype: DType) -> np.dtype[Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from coremlc.dtypes import BOOL, FLOAT, REAL
+from coremlc.dtypes import BOOL, FLOAT, NUMBER, REAL
 from coremlc.ir.op import Array, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
@@ -46,7 +46,7 @@ def _unsigned_div(x: Array, y: Array) -> Array:
 
 
 def _div(x: Array, y: Array) -> Array:
-    if x.dtype.kind == "f":
+    if x.dtype.kind in "fc":
         return np.true_divide(x, y)
     return truncated_div(x, y) if x.dtype.kind == "i" else _unsigned_div(x, y)
 
@@ -95,7 +95,7 @@ def _lower_rem(m: Builder, x: Value, y: Value) -> Value:
 
 
 def _pow(x: Array, y: Array) -> Array:
-    if x.dtype.kind == "f":
+    if x.dtype.kind in "fc":
         return np.float_power(x, y)
     x, y = np.broadcast_arrays(x, y)
     power, base, e = np.ones_like(x), x.copy(), np.maximum(y, 0)
@@ -240,7 +240,7 @@ Add = row(
     "Add",
     "`(lhs: N[..], rhs: N[..]) -> N[..]`. MIL `add`.",
     2,
-    REAL,
+    NUMBER,
     np.add,
     direct("add", "x", "y"),
     interval=lambda x, y: (x[0] + y[0], x[1] + y[1]),
@@ -249,7 +249,7 @@ Sub = row(
     "Sub",
     "`(lhs: N[..], rhs: N[..]) -> N[..]`. MIL `sub`.",
     2,
-    REAL,
+    NUMBER,
     np.subtract,
     direct("sub", "x", "y"),
     interval=lambda x, y: (x[0] - y[1], x[1] - y[0]),
@@ -258,7 +258,7 @@ Mul = row(
     "Mul",
     "`(lhs: N[..], rhs: N[..]) -> N[..]`. MIL `mul`.",
     2,
-    REAL,
+    NUMBER,
     np.multiply,
     direct("mul", "x", "y"),
     interval=lambda x, y: _corners("__mul__", x, y),
@@ -268,7 +268,7 @@ Div = row(
     "`(lhs: N[..], rhs: N[..]) -> N[..]`; integers truncate, by 0 they give -1 (XLA). "
     "MIL `real_div`; integers `floor_div`, guarded.",
     2,
-    REAL,
+    NUMBER,
     _div,
     _lower_div,
     interval=_div_range,
@@ -288,7 +288,7 @@ Pow = row(
     "`(lhs: N[..], rhs: N[..]) -> N[..]`; integers exact and wrapping, a negative exponent gives "
     "1/lhs truncated. MIL `pow`; integers by squaring.",
     2,
-    REAL,
+    NUMBER,
     _pow,
     _lower_pow,
     interval=_pow_range,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from coremlc.dtypes import BOOL, REAL
+from coremlc.dtypes import BOOL, COMPLEX, REAL
 from coremlc.ir.op import Array
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
@@ -98,7 +98,8 @@ def _total(f: Callable[[Array, Array], Array]) -> Callable[[Array, Array], Array
 
 def _pair(name: str, mil: str, f: Callable[[Array, Array], Array]) -> tuple[type[Elementwise], ...]:
     shape = "`(lhs: T[..], rhs: T[..]) -> bool[..]`"
-    plain = row(name, f"{shape}. MIL `{mil}`.", 2, ORDERED, f, _compare(mil), result=BOOL)
+    accepts = ORDERED | COMPLEX if mil in ("equal", "not_equal") else ORDERED
+    plain = row(name, f"{shape}. MIL `{mil}`.", 2, accepts, f, _compare(mil), result=BOOL)
     total = row(
         f"{name}TotalOrder",
         f"{shape} in total order; the sign of a NaN does not count. MIL compares of values and "

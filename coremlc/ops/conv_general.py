@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from coremlc.dtypes import REAL
+from coremlc.dtypes import NUMBER
 from coremlc.errors import ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
@@ -76,9 +76,10 @@ class ConvGeneral(Op):
     """`(input: N[..], kernel: N[..]) -> N[..]`: cross-correlation, the kernel not flipped.
 
     C1 axes name each axis once. C2 one entry per spatial axis, steps >= 1. C3 channels and batch
-    divide by their groups, of which at most one is above 1. C4 equal real dtypes.
+    divide by their groups, of which at most one is above 1. C4 equal dtypes, numbers.
     Negative padding crops. Source: GoMLX `ConvGeneral`; StableHLO `convolution`.
-    Decomposes to Transpose, Pad and MIL `conv`; integers and over 3 spatial axes to `matmul`.
+    Decomposes to Transpose, Pad and MIL `conv`; all but floats, and over 3
+    spatial axes, to `matmul`.
     """
 
     axes: ConvolveAxesConfig
@@ -90,7 +91,7 @@ class ConvGeneral(Op):
     batch_group_count: int
 
     def infer(self, input: TensorType, kernel: TensorType) -> TensorType:
-        check_dtype(self.kind, input, REAL)  # C4
+        check_dtype(self.kind, input, NUMBER)  # C4
         check_equal_dtypes(self.kind, input, kernel)
         spatial = input.rank - 2
         for order, t in ((self.axes.input, input), (self.axes.kernel, kernel)):  # C1

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from coremlc.dtypes import REAL, DType
+from coremlc.dtypes import NUMBER, DType
 from coremlc.errors import ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
@@ -41,7 +41,7 @@ def rest(rank: int, *taken: Axes) -> Axes:
 class DotGeneral(Op):
     """`(lhs: N[..], rhs: N[..]) -> N[batch.., lhs rest.., rhs rest..]`.
 
-    C1 axes are unique axes of their side. C2 paired dims are equal. C3 equal dtypes, real.
+    C1 axes are unique axes of their side. C2 paired dims are equal. C3 equal dtypes, numbers.
     Sums run in config.accumulator_dtype; integers wrap. Source: GoMLX `DotGeneral`; StableHLO
     `dot_general`. Decomposes to Transpose, Reshape and MIL `matmul`.
     """
@@ -53,7 +53,7 @@ class DotGeneral(Op):
     config: DotGeneralConfig
 
     def infer(self, lhs: TensorType, rhs: TensorType) -> TensorType:
-        check_dtype(self.kind, lhs, REAL)  # C3
+        check_dtype(self.kind, lhs, NUMBER)  # C3
         check_equal_dtypes(self.kind, lhs, rhs)
         check_axes("axes", self.lhs_batch_axes + self.lhs_contracting_axes, lhs)  # C1
         check_axes("axes", self.rhs_batch_axes + self.rhs_contracting_axes, rhs)

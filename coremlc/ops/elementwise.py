@@ -6,7 +6,7 @@ rule contains this.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -71,8 +71,8 @@ class Elementwise(Op):
 
     arity: ClassVar[int]
     accepts: ClassVar[Dtypes]
-    result: ClassVar[DType | None] = None
-    """Dtype of the result; None: the operands'."""
+    result: ClassVar[DType | Mapping[DType, DType] | None] = None
+    """Dtype of the result, or by the operands' dtype; by default that itself."""
 
     def infer(self, *operands: TensorType) -> TensorType:
         if len(operands) != self.arity:
@@ -80,7 +80,11 @@ class Elementwise(Op):
         check_dtype(self.kind, operands[0], self.accepts)  # C1
         check_equal_dtypes(self.kind, *operands)  # C2
         shape = broadcast(self.kind, *operands)  # C3
-        return TensorType(self.result or operands[0].dtype, shape)
+        dtype = operands[0].dtype
+        if self.result is None:
+            return TensorType(dtype, shape)
+        found = self.result if isinstance(self.result, DType) else self.result.get(dtype, dtype)
+        return TensorType(found, shape)
 
 
 def row(
@@ -89,12 +93,12 @@ def row(
     arity: int,
     accepts: Dtypes,
     evaluate: Evaluate,
-    lower: Lower,
+    lower: Lower | None,
     *,
-    result: DType | None = None,
+    result: DType | Mapping[DType, DType] | None = None,
     interval: Callable[..., Range] | None = None,
 ) -> type[Elementwise]:
-    """One op kind of an elementwise family, registered."""
+    """One op kind of an elementwise family, registered. lower: None if it acts on complex alone."""
     body = {
         "__doc__": doc,
         "__module__": __name__,
@@ -102,7 +106,7 @@ def row(
         "accepts": accepts,
         "result": result,
         "evaluate": lambda self, *xs: evaluate(*xs),
-        "lower": lambda self, m, *xs: lower(m, *xs),
+        "lower": None if lower is None else (lambda self, m, *xs: lower(m, *xs)),
         "range": None if interval is None else (lambda self, *ranges: interval(*ranges)),
     }
     cls: type[Elementwise] = dataclass(frozen=True)(type(name, (Elementwise,), body))

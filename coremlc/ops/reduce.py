@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from coremlc.dtypes import BOOL, REAL, DType
+from coremlc.dtypes import BOOL, NUMBER, REAL, DType
 from coremlc.ir.op import Array, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
@@ -125,7 +125,7 @@ def _sum_range(self: Reduce, types: tuple[TensorType, ...], *ranges: Range) -> R
 ReduceSum = reduction(
     "ReduceSum",
     "`(x: N[..]) -> N[..]`: the sum; integers wrap. MIL `reduce_sum`.",
-    REAL,
+    NUMBER,
     lambda x, axes: np.sum(x, axes, dtype=x.dtype),
     _direct("reduce_sum"),
     range_of=_sum_range,
@@ -133,7 +133,7 @@ ReduceSum = reduction(
 ReduceProduct = reduction(
     "ReduceProduct",
     "`(x: N[..]) -> N[..]`: the product; integers wrap. MIL `reduce_prod`.",
-    REAL,
+    NUMBER,
     lambda x, axes: np.prod(x, axes, dtype=x.dtype),
     _direct("reduce_prod"),
 )

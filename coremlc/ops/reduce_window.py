@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from coremlc.dtypes import BOOL, BY_NUMPY, REAL, DType
+from coremlc.dtypes import BOOL, BY_NUMPY, NUMBER, REAL, DType
 from coremlc.errors import ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
@@ -54,8 +54,8 @@ REDUCTIONS = {
 class ReduceWindow(Op):
     """`(input: N[..]) -> N[..]`; reduction_type Sum, Product, Max or Min.
 
-    C1 one entry per axis; sizes and steps >= 1, paddings >= 0. C2 real, or bool for Max and Min.
-    Padding and holes count as the neutral element. Source: GoMLX `ReduceWindow`; StableHLO
+    C1 one entry per axis; sizes and steps >= 1, paddings >= 0. C2 numbers; for Max and Min real, or
+    bool. Padding and holes count as the neutral element. Source: GoMLX `ReduceWindow`; StableHLO
     `reduce_window`. Decomposes to slices combined elementwise, or to MIL `max_pool`.
     """
 
@@ -70,7 +70,7 @@ class ReduceWindow(Op):
         if self.reduction_type not in REDUCTIONS:
             raise ShapeError(f"reduction {self.reduction_type!r}", fix=f"use {list(REDUCTIONS)}")
         extreme = self.reduction_type in ("Max", "Min")
-        check_dtype(self.kind, input, REAL | {BOOL} if extreme else REAL)  # C2
+        check_dtype(self.kind, input, REAL | {BOOL} if extreme else NUMBER)  # C2
         steps = (self.window_dimensions, self.strides, self.input_dilations, self.window_dilations)
         bad = any(len(s) != input.rank or min(s, default=1) < 1 for s in steps)
         if bad or any(p.low < 0 or p.high < 0 for p in self.paddings):  # C1

@@ -11,7 +11,6 @@ from coremlc.ir.op import Op, register
 from coremlc.ir.types import TensorType
 
 _BITS = "MIL has no bit operations; their exact emulation is not built yet"
-_COMPLEX = "complex numbers are not lowered yet"
 _CONTROL = "control flow is not lowered yet"
 _TRAINING = "it belongs to training; only inference is compiled yet"
 _REPLICAS = "it joins several replicas; a bundle runs on one device"
@@ -21,14 +20,9 @@ REFUSED = {
     "BatchNormForTraining": _TRAINING,
     "BatchNormGradient": _TRAINING,
     "Bitcast": _BITS,
-    "Complex": _COMPLEX,
-    "Conj": _COMPLEX,
     "DynamicReshape": "its dims are known at run time only, and bundles have static shapes",
-    "FFT": _COMPLEX,
     "FusedScaledDotProductAttentionVJP": _TRAINING,
     "If": _CONTROL,
-    "Imag": _COMPLEX,
-    "Real": _COMPLEX,
     "RNGBitGenerator": "it needs 64-bit integer state, which MIL lacks; draw outside the graph",
     "SelectAndScatterMax": _TRAINING,
     "SelectAndScatterMin": _TRAINING,

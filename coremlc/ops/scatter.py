@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from coremlc.dtypes import BOOL, I32, REAL
+from coremlc.dtypes import BOOL, I32, NUMBER, REAL
 from coremlc.errors import ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
@@ -42,7 +42,7 @@ class Scatter(Op):
 
     C1 index_vector_axis is an axis of scatter_indices, or its rank. C2 one operand axis per index
     component. C3 update_window_axes and inserted_window_axes cover the operand's axes.
-    C4 windows fit in the operand. C5 equal real dtypes; integer indices.
+    C4 windows fit in the operand. C5 equal dtypes, real (ScatterSum: or complex); integer indices.
     A window that is not wholly inside is dropped (XLA; the Go backend panics). Duplicates combine.
     The two flags are hints. Source: GoMLX `Scatter*`; StableHLO `scatter`.
     Decomposes to index arithmetic and MIL `scatter` of rows, with a spare row for what is dropped.
@@ -60,7 +60,7 @@ class Scatter(Op):
     def infer(
         self, operand: TensorType, scatter_indices: TensorType, updates: TensorType
     ) -> TensorType:
-        check_dtype(self.kind, operand, REAL)  # C5
+        check_dtype(self.kind, operand, NUMBER if self.mode == "add" else REAL)  # C5
         check_equal_dtypes(self.kind, operand, updates)
         check_indices(
             scatter_indices, self.index_vector_axis, self.scatter_axes_to_operand_axes, operand

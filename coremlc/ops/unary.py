@@ -10,12 +10,13 @@ import math
 
 import numpy as np
 
-from coremlc.dtypes import BOOL, FLOAT, REAL, SIGNED
+from coremlc.dtypes import BOOL, COMPLEX, FLOAT, NUMBER, PART, SIGNED
 from coremlc.ir.op import Array, Range
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
 from coremlc.ops.elementwise import direct, is_float, row, select
 
+SMOOTH = FLOAT | COMPLEX
 _erf = np.frompyfunc(math.erf, 1, 1)
 
 
@@ -32,6 +33,15 @@ def _neg(m: Builder, x: Value) -> Value:
 def _sign_float(x: Array) -> Array:
     result: Array = np.where(np.abs(x) > 0, np.sign(x), x)
     return result
+
+
+def _sign_numpy(x: Array) -> Array:
+    if x.dtype.kind != "c":
+        return _sign_float(x) if x.dtype.kind == "f" else np.sign(x)
+    size = np.abs(x)
+    out: Array = x.copy()
+    out.real, out.imag = (np.where(size == 0, part, part / size) for part in (x.real, x.imag))
+    return out
 
 
 def _sign(m: Builder, x: Value) -> Value:
@@ -80,28 +90,31 @@ def _abs_range(x: Range) -> Range:
 
 Abs = row(
     "Abs",
-    "`(x: N[..]) -> N[..]`. The least integer of a dtype wraps to itself. MIL `abs`.",
+    "`(x: N[..]) -> N[..]`; of complex real, the modulus. The least integer of a dtype wraps to "
+    "itself. MIL `abs`.",
     1,
-    REAL,
+    NUMBER,
     np.abs,
     direct("abs", "x"),
+    result=PART,
     interval=_abs_range,
 )
 Neg = row(
     "Neg",
     "`(x: N[..]) -> N[..]`, N signed; 0 becomes -0, integers wrap. MIL `mul` by -1.",
     1,
-    SIGNED | FLOAT,
+    SIGNED | SMOOTH,
     np.negative,
     _neg,
     interval=lambda x: (-x[1], -x[0]),
 )
 Sign = row(
     "Sign",
-    "`(x: N[..]) -> N[..]`: -1, 0, 1; NaN and -0 stay as they are (XLA). MIL `sign`, guarded.",
+    "`(x: N[..]) -> N[..]`: -1, 0, 1; NaN and -0 stay as they are (XLA); of complex x / |x|. "
+    "MIL `sign`, guarded.",
     1,
-    REAL,
-    lambda x: _sign_float(x) if x.dtype.kind == "f" else np.sign(x),
+    NUMBER,
+    _sign_numpy,
     _sign,
     interval=lambda x: (-1 if x[0] < 0 else int(x[0] > 0), 1 if x[1] > 0 else -int(x[1] < 0)),
 )
@@ -117,39 +130,51 @@ Round = row(
     np.rint,
     direct("round", "x"),
 )
-Exp = row("Exp", "`(x: F[..]) -> F[..]`. MIL `exp`.", 1, FLOAT, np.exp, direct("exp", "x"))
+Exp = row(
+    "Exp", "`(x: N[..]) -> N[..]`, not integer. MIL `exp`.", 1, SMOOTH, np.exp, direct("exp", "x")
+)
 Expm1 = row(
     "Expm1",
-    "`(x: F[..]) -> F[..]`: exp(x) - 1, accurate near 0. MIL `tanh` form near 0, else `exp`.",
+    "`(x: N[..]) -> N[..]`, not integer: exp(x) - 1, accurate near 0. MIL `tanh` form near 0, else "
+    "`exp`.",
     1,
-    FLOAT,
+    SMOOTH,
     np.expm1,
     _expm1,
 )
 Log = row(
-    "Log", "`(x: F[..]) -> F[..]`; log 0 is -inf. MIL `log`, epsilon 0.", 1, FLOAT, np.log, _log
+    "Log",
+    "`(x: N[..]) -> N[..]`, not integer; log 0 is -inf; of complex cut along the negative axis. "
+    "MIL `log`, epsilon 0.",
+    1,
+    SMOOTH,
+    np.log,
+    _log,
 )
 Log1p = row(
     "Log1p",
-    "`(x: F[..]) -> F[..]`: log(1 + x), accurate near 0. MIL `log` of 1 + x, corrected.",
+    "`(x: N[..]) -> N[..]`, not integer: log(1 + x), accurate near 0. MIL `log` of 1 + x, "
+    "corrected.",
     1,
-    FLOAT,
+    SMOOTH,
     np.log1p,
     _log1p,
 )
 Sqrt = row(
     "Sqrt",
-    "`(x: F[..]) -> F[..]`; below 0 it is NaN. MIL `sqrt`.",
+    "`(x: N[..]) -> N[..]`, not integer; below 0 it is NaN; of complex cut along the negative "
+    "axis. MIL `sqrt`.",
     1,
-    FLOAT,
+    SMOOTH,
     np.sqrt,
     direct("sqrt", "x"),
 )
 Rsqrt = row(
     "Rsqrt",
-    "`(x: F[..]) -> F[..]`: 1 / sqrt(x); of 0 it is inf. MIL `real_div` of 1 by `sqrt`.",
+    "`(x: N[..]) -> N[..]`, not integer: 1 / sqrt(x); of 0 it is inf. MIL `real_div` of 1 by "
+    "`sqrt`.",
     1,
-    FLOAT,
+    SMOOTH,
     lambda x: 1 / np.sqrt(x),
     _rsqrt,
 )
@@ -167,18 +192,20 @@ Logistic = row(
 )
 IsNaN = row(
     "IsNaN",
-    "`(x: F[..]) -> bool[..]`. MIL `not_equal` of x with itself.",
+    "`(x: N[..]) -> bool[..]`, not integer; of complex whether a part is. MIL `not_equal` of x "
+    "with itself.",
     1,
-    FLOAT,
+    SMOOTH,
     np.isnan,
     _is_nan,
     result=BOOL,
 )
 IsFinite = row(
     "IsFinite",
-    "`(x: F[..]) -> bool[..]`; false for NaN and infinities. MIL `less` of `abs` and inf.",
+    "`(x: N[..]) -> bool[..]`, not integer; false for NaN and infinities; of complex whether both "
+    "parts are. MIL `less` of `abs` and inf.",
     1,
-    FLOAT,
+    SMOOTH,
     np.isfinite,
     _is_finite,
     result=BOOL,

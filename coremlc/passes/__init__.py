@@ -1,4 +1,4 @@
-"""Passes from the recorded Graph to one that lowers: simplify, legalize, decompose."""
+"""Passes from the recorded Graph to one that lowers: simplify, decompose, split, legalize."""
 
 from coremlc.passes.pipeline import STAGES, run
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from coremlc.dtypes import BOOL, BY_NAME, F16, F32, F64, I32, I64, DType
+from coremlc.dtypes import BOOL, BY_NAME, C128, COMPLEX, F16, F32, F64, I32, I64, DType
 from coremlc.errors import CoremlcError, RefusedError, Where
 from coremlc.ir.graph import Builder, Graph, Input, Node, Value, walk, where
 from coremlc.ir.literal import TensorData
@@ -32,7 +32,6 @@ SMALL = frozenset(d for d in BY_NAME.values() if d.is_integer and d.bits <= 16)
 NARROWED: dict[DType, DType] = {I64: I32, F64: F32, **dict.fromkeys(SMALL, I32)}
 MAX_RANK = 5
 _WHY: dict[str, str] = {
-    "complex": "complex numbers are not lowered yet",
     "int": "Core ML computes in int32; its exact emulation is not built yet",
     "uint": "Core ML has no unsigned arithmetic; its exact emulation is not built yet",
     "float": "Core ML has float16 and float32",
@@ -114,11 +113,12 @@ class Legalizer:
             return
         if t.rank > MAX_RANK:
             self._refuse(f"{t} has rank {t.rank}, Core ML stops at {MAX_RANK}", "merge axes", place)
-        if dtype is F64:
+        if dtype in (F64, C128):
             self._float64.append(str(_where(place)))
             if self._strict:
-                self._refuse(f"{t}: Core ML has no float64", "use Float32", place)
-        if dtype not in LEGAL and dtype not in NARROWED:
+                whole = "Complex64" if dtype is C128 else "Float32"
+                self._refuse(f"{t}: Core ML has no float64", f"use {whole}", place)
+        if dtype not in LEGAL | COMPLEX and dtype not in NARROWED:
             self._refuse(
                 f"{t}: {dtype.name} is not supported: {_WHY[dtype.kind]}",
                 "use Int32, Float32, Float16 or Bool",

@@ -10,8 +10,9 @@ from coremlc.ir.verify import refusals
 from coremlc.passes.decompose import decompose
 from coremlc.passes.legalize import Legalizer
 from coremlc.passes.smart import SmartBuilder, live, rebuild
+from coremlc.passes.split_complex import split_complex
 
-STAGES = ("read", "simplify", "decompose", "legalize")
+STAGES = ("read", "simplify", "decompose", "split", "legalize")
 """Stages in order; `read` is the graph as the file has it."""
 
 Observer = Callable[[str, Graph], None]
@@ -23,8 +24,9 @@ def run(graph: Graph, *, strict: bool = False, after: Observer | None = None) ->
     strict: refuse float64 instead of computing it in float32.
     after: called with each stage's name and graph.
 
-    Decomposing comes before legalizing, so that dtypes change on primitives only, and after it, for
-    what legalizing adds.
+    Decomposing comes before splitting and legalizing, so that dtypes change on primitives only, and
+    after, for what legalizing adds. Splitting comes before legalizing: the parts of complex128 are
+    float64.
 
     Raises:
         RefusalsError: every op, dtype and range that has no exact form, at once.
@@ -37,7 +39,9 @@ def run(graph: Graph, *, strict: bool = False, after: Observer | None = None) ->
     legalizer.check(graph)
     primitive = graph.with_main(decompose(graph.main))
     observe("decompose", primitive)
-    legal = legalizer.graph(primitive)
+    real = split_complex(primitive)
+    observe("split", real)
+    legal = legalizer.graph(real)
     raise_all(legalizer.refusals)
     lowerable = legal.with_main(decompose(legal.main))
     observe("legalize", lowerable)

@@ -236,6 +236,7 @@ def _rejects() -> list[Reject]:
     for op in (*_NUMBERS, *_LOGIC):
         good = "bool" if op in _LOGIC else "f32"
         bad = "f32" if op in _LOGIC else "c64"
+        bad = "bool" if op in (reduce.ReduceSum, reduce.ReduceProduct) else bad
         found.append(Reject("C1", op((0,)), (t(bad, 2),), "convert it to one of"))
         found.append(Reject("C2", op((1,)), (t(good, 2),), "at most once"))
         found.append(Reject("C2", op((0, 0)), (t(good, 2),), "at most once"))
@@ -273,7 +274,7 @@ def _rejects() -> list[Reject]:
         Reject("C2", DotGeneral((), (1,), (), (0,), config), (f, f), "pair axes of equal dim"),
         Reject("C3", DotGeneral((), (), (), (), config), (f, t("i32", 2)), "one dtype"),
         Reject(
-            "C3", DotGeneral((), (), (), (), config), (t("c64", 2),) * 2, "convert it to one of"
+            "C3", DotGeneral((), (), (), (), config), (t("bool", 2),) * 2, "convert it to one of"
         ),
         Reject("C1", convolve(axes=twice), (image, kernel), "at most once"),
         Reject("C2", convolve(strides=(1,)), (image, kernel), "give one >= 1 each"),

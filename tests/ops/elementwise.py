@@ -151,8 +151,8 @@ def _rejects() -> list[Reject]:
     for op in (*_UNARY, *_BINARY, binary.Pow, selection.Clamp):
         n = op.arity
         good = next(d for d in ("f32", "bool") if dtypes.BY_SHORT[d] in op.accepts)
-        bad = "c64" if good == "f32" else "f32"
-        found.append(Reject("C1", op(), (t(bad, 2),) * n, "convert it to one of"))
+        bad = [d for d in ("c64", "bool", "f32") if dtypes.BY_SHORT[d] not in op.accepts][:1]
+        found += [Reject("C1", op(), (t(d, 2),) * n, "convert it to one of") for d in bad]
         if n > 1:
             other = "i32" if good == "f32" else "f32"
             types = (t(good, 2),) * (n - 1) + (t(other, 2),)
