@@ -16,11 +16,14 @@ from coremlc.ops.dense import DenseConfig
 from coremlc.ops.dot_general import DotGeneralConfig
 from coremlc.ops.pad import PadAxis
 from coremlc.ops.quantized import Quantization
+from coremlc.ops.static import DynamicDimensionSpec, Ints
 
 STRUCTS: dict[str, type] = {
     "ConvolveAxesConfig": ConvolveAxesConfig,
     "DenseConfig": DenseConfig,
     "DotGeneralConfig": DotGeneralConfig,
+    "DynamicDimensionSpec": DynamicDimensionSpec,
+    "Ints": Ints,
     "PadAxis": PadAxis,
     "Pair": Pair,
     "Quantization": Quantization,

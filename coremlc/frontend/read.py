@@ -28,6 +28,7 @@ from coremlc.ir.op import REGISTRY, Array, Op
 from coremlc.ir.types import TensorType
 from coremlc.ops.leaves import Constant
 from coremlc.ops.refused import REFUSED, Unsupported
+from coremlc.ops.static import DynamicDimensionSpec
 
 FORMAT_MAJOR = 1
 FEATURES = frozenset({"closures", "dynamic_axes", "packed"})
@@ -361,6 +362,8 @@ def _static(
     """Attributes that hold -1 where an axis is named, from the shapes now known."""
     if kind == "Reshape" and types:
         return {"dimensions": types[0].shape}
+    if kind == "DynamicReshape" and types:
+        return {"dimensions": tuple([DynamicDimensionSpec(d, "") for d in types[0].shape])}
     return {}
 
 

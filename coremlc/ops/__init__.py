@@ -3,6 +3,7 @@
 from coremlc.ops import (
     arg_min_max,
     attention,
+    batch_norm,
     binary,
     bitwise,
     call,
@@ -25,14 +26,17 @@ from coremlc.ops import (
     reduce_window,
     refused,
     scatter,
+    select_and_scatter,
     selection,
     shape,
+    static,
     unary,
 )
 
 __all__ = [
     "arg_min_max",
     "attention",
+    "batch_norm",
     "binary",
     "bitwise",
     "call",
@@ -55,7 +59,9 @@ __all__ = [
     "reduce_window",
     "refused",
     "scatter",
+    "select_and_scatter",
     "selection",
     "shape",
+    "static",
     "unary",
 ]

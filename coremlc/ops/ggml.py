@@ -89,9 +89,10 @@ def _scaled(d: Array, scales: Array, q: Array) -> Array:
 
 
 def _shifted(b: Array, at: tuple[int, int], scales: Array, mins: Array, q: Array) -> Array:
-    """D * scale * q - dmin * min on equal runs; d and dmin at the bytes `at`."""
+    """Equal runs of d * scale * q - dmin * min; d and dmin at the bytes `at`."""
     low = np.repeat(_half(b, at[1]) * mins.astype(np.float32), 256 // mins.shape[1], axis=1)
-    return _scaled(_half(b, at[0]), scales, q) - low
+    values: Array = _scaled(_half(b, at[0]), scales, q) - low
+    return values
 
 
 def _q2_k(b: Array) -> Array:

@@ -13,19 +13,12 @@ from coremlc.ir.types import TensorType
 _BITS = "MIL has no bit operations; their exact emulation is not built yet"
 _CONTROL = "control flow is not lowered yet"
 _TRAINING = "it belongs to training; only inference is compiled yet"
-_REPLICAS = "it joins several replicas; a bundle runs on one device"
 
 REFUSED = {
-    "AllReduce": _REPLICAS,
-    "BatchNormForTraining": _TRAINING,
-    "BatchNormGradient": _TRAINING,
     "Bitcast": _BITS,
-    "DynamicReshape": "its dims are known at run time only, and bundles have static shapes",
     "FusedScaledDotProductAttentionVJP": _TRAINING,
     "If": _CONTROL,
     "RNGBitGenerator": "it needs 64-bit integer state, which MIL lacks; draw outside the graph",
-    "SelectAndScatterMax": _TRAINING,
-    "SelectAndScatterMin": _TRAINING,
     "Sort": _CONTROL,
     "While": _CONTROL,
 }
