@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from coremlc.dtypes import BOOL
 from coremlc.errors import CoremlcError
-from coremlc.ir.graph import Graph, Node, Value, placed
+from coremlc.ir.graph import Function, Graph, Node, Value, placed
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Program
@@ -38,12 +38,29 @@ Features = tuple[list[tuple[str, str]], list[tuple[str, str]]]
 
 
 def _lower_node(m: Builder, node: Node, values: dict[Value, MilValue]) -> None:
-    lowered = node.op.lower(m, *[values[o] for o in node.operands])
+    given = [values[o] for o in node.operands]
+    if node.op.bodies:
+        lowered = node.op.lower(m, lambda body, *xs: _lower_body(m, body, xs, values), *given)
+    else:
+        lowered = node.op.lower(m, *given)
     results: tuple[MilValue, ...] = (lowered,) if isinstance(lowered, MilValue) else lowered
     for value, result in zip(node.results, results, strict=True):
         wanted = MilType(value.type.dtype.mil, value.type.shape)
         assert result.type == wanted, f"{node.op} lowered to {result.type}, not {wanted}"
         values[value] = result
+
+
+def _lower_body(
+    m: Builder, body: Function, given: tuple[MilValue, ...], values: dict[Value, MilValue]
+) -> list[MilValue]:
+    """The results of a body, its nodes added to the open block; it sees what is around it."""
+    values.update(zip(body.parameters, given, strict=True))
+    for node in body.nodes:
+        try:
+            _lower_node(m, node, values)
+        except CoremlcError as error:
+            raise placed(error, node) from None
+    return [values[r] for r in body.results]
 
 
 def _received(m: Builder, x: MilValue, t: TensorType) -> MilValue:

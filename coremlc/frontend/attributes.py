@@ -9,6 +9,7 @@ from typing import Any
 
 from coremlc.dtypes import BY_NAME, DType
 from coremlc.errors import FormatError
+from coremlc.ir.graph import Function
 from coremlc.ir.types import TensorType
 from coremlc.ops.attention import ScaledDotProductAttentionConfig
 from coremlc.ops.conv_general import ConvolveAxesConfig, Pair
@@ -89,4 +90,10 @@ def _struct(message: Any, symbols: Symbols) -> Any:
 
 def takes_attributes(cls: type) -> bool:
     """Whether the op kind has attributes in ops.proto."""
-    return bool(_fields(cls))
+    return len(_fields(cls)) > len(function_fields(cls))
+
+
+@cache
+def function_fields(cls: type) -> tuple[str, ...]:
+    """Attributes that are functions: a node names them beside its attributes, in this order."""
+    return tuple([f.name for f in dataclasses.fields(cls) if f.type in ("Function", Function)])

@@ -11,6 +11,7 @@ import inspect
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from google.protobuf.message import DecodeError
 
 from coremlc.errors import CoremlcError, FormatError, RefusedError, UsageError, Where, at
 from coremlc.frontend import graph_pb2 as pb
-from coremlc.frontend.attributes import make, shape_of, takes_attributes
+from coremlc.frontend.attributes import function_fields, make, shape_of, takes_attributes
 from coremlc.frontend.weights import DataFile
 from coremlc.ir.graph import Function, Graph, Input, Node, Output, Value, infer
 from coremlc.ir.literal import TensorData
@@ -88,6 +89,14 @@ def _parse(path: Path) -> pb.GraphFile:
     return file
 
 
+@dataclass
+class _Scope:
+    """Values of one function by id."""
+
+    function: int
+    values: dict[int, Value] = field(default_factory=dict)
+
+
 class _File:
     """One file while it is read."""
 
@@ -95,7 +104,9 @@ class _File:
         self._path = path
         self._pb = file
         self._dims = _sizes(file, dims)
-        self._values: dict[int, Value] = {}
+        self._scopes: list[_Scope] = []
+        """Of the functions that are being read, the innermost last."""
+        self._ids: set[int] = set()
         self._types: dict[bytes, TensorType] = {}
         self._files: dict[int, DataFile] = {}
         self._depth = 0
@@ -115,7 +126,7 @@ class _File:
         main = self._function(self._pb.main)
         if not main.results:
             raise FormatError("the graph has no results", fix="return a value from the function")
-        inputs = tuple([self._input(p) for p in source.parameters])
+        inputs = tuple(map(self._input, source.parameters, main.parameters))
         outputs = tuple(_output(r, i) for i, r in enumerate(source.results))
         for what, names in (("input", [i.name for i in inputs]), ("output", _names(outputs))):
             for name in names:
@@ -123,25 +134,27 @@ class _File:
                     raise FormatError(f"{what} name {name!r} is empty or taken", fix="rename it")
         return Graph(main, inputs, outputs, self._pb.name or self._path.stem)
 
-    def _input(self, given: pb.Parameter) -> Input:
+    def _input(self, given: pb.Parameter, value: Value) -> Input:
         is_variable = given.role == pb.Parameter.Role.VARIABLE
         if not given.HasField("default"):
             return Input(given.name, "variable" if is_variable else "input")
         with at(Where(f"parameter {given.name!r}")):
             default = self._tensor(given.default)
-            if default.type != self._values[given.value.id].type:
+            if default.type != value.type:
                 raise FormatError(f"its default is of type {default.type}", fix=_RESAVE)
         return Input(given.name, "variable" if is_variable else "input", default=default)
 
     def _function(self, index: int) -> Function:
-        if index in self._functions:
-            return self._functions[index]
         if index >= len(self._pb.functions):
             raise FormatError(f"there is no function {index}", fix=_RESAVE)
+        around = self._around(self._pb.functions[index])
+        if index in self._functions:
+            return self._functions[index]
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise FormatError(f"functions nest deeper than {MAX_DEPTH}", fix="nest less")
         source = self._pb.functions[index]
+        scopes, self._scopes = self._scopes, [*around, _Scope(index)]
         parameters = []
         for p in source.parameters:
             with at(Where(f"parameter {p.name!r}")):
@@ -151,6 +164,7 @@ class _File:
         nodes = [self._node(node) for node in source.nodes]
         results = tuple(self._use(r.value, f"result {i}") for i, r in enumerate(source.results))
         self._depth -= 1
+        self._scopes = scopes
         function = Function(tuple(parameters), tuple(nodes), results, source.name)
         self._functions[index] = function
         called = [self._counts[body] for node in nodes for body in node.op.bodies]
@@ -161,6 +175,20 @@ class _File:
                 fix="split the graph",
             )
         return function
+
+    def _around(self, source: pb.Function) -> list[_Scope]:
+        """What a function may use: a closure the values of its parent and of the parents' parents.
+
+        Only of those that are defined before the node that it belongs to.
+        """
+        if source.kind != pb.Function.CLOSURE:
+            return []
+        for i in reversed(range(len(self._scopes))):
+            if self._scopes[i].function == source.parent_plus_1 - 1:
+                return self._scopes[: i + 1]
+        raise FormatError(
+            f"closure {source.name!r} is used outside the function that it belongs to", fix=_RESAVE
+        )
 
     def _node(self, node: pb.Node) -> Node:
         try:
@@ -198,10 +226,13 @@ class _File:
         if cls is None or not cls.gomlx:
             raise FormatError(f"op {node.op!r} is unknown to this coremlc", fix="update coremlc")
         extra: dict[str, Any] = _static(node.op, types, operands)
-        if node.op == "Call":
-            if len(node.functions) != 1:
-                raise FormatError(f"Call of {len(node.functions)} functions", fix=_RESAVE)
-            return make(cls, None, self._size, {"f": self._function(node.functions[0])})  # type: ignore[no-any-return]
+        names = function_fields(cls)
+        if len(node.functions) != len(names):
+            count = len(node.functions)
+            raise FormatError(
+                f"{node.op} of {count} function{'' if count == 1 else 's'}", fix=_RESAVE
+            )
+        extra.update(zip(names, map(self._function, node.functions), strict=True))
         optional = getattr(cls, "optional", ())
         if optional:
             flags = [bool(i) for i in node.operands[-len(optional) :]]
@@ -217,14 +248,17 @@ class _File:
         return make(cls, message, self._size, extra)  # type: ignore[no-any-return]
 
     def _define(self, index: int, value: Value) -> None:
-        if index == 0 or index in self._values:
+        if index == 0 or index in self._ids:
             raise FormatError(f"value id {index} is zero or defined twice", fix=_RESAVE)
-        self._values[index] = value
+        self._ids.add(index)
+        self._scopes[-1].values[index] = value
 
     def _use(self, index: int, what: str) -> Value:
-        if index not in self._values:
-            raise FormatError(f"{what}: value %{index} is not defined before", fix=_RESAVE)
-        return self._values[index]
+        for scope in reversed(self._scopes):
+            value = scope.values.get(index)
+            if value is not None:
+                return value
+        raise FormatError(f"{what}: value %{index} is not defined before", fix=_RESAVE)
 
     def _type(self, shape: Any) -> TensorType:
         key = shape.SerializeToString()

@@ -11,16 +11,12 @@ from coremlc.ir.op import Op, register
 from coremlc.ir.types import TensorType
 
 _BITS = "MIL has no bit operations; their exact emulation is not built yet"
-_CONTROL = "control flow is not lowered yet"
 _TRAINING = "it belongs to training; only inference is compiled yet"
 
 REFUSED = {
     "Bitcast": _BITS,
     "FusedScaledDotProductAttentionVJP": _TRAINING,
-    "If": _CONTROL,
     "RNGBitGenerator": "it needs 64-bit integer state, which MIL lacks; draw outside the graph",
-    "Sort": _CONTROL,
-    "While": _CONTROL,
 }
 
 

@@ -20,6 +20,7 @@ from coremlc.ir.graph import (
     map_bodies,
     placed,
     substitute,
+    walk,
 )
 from coremlc.ir.literal import TensorData
 from coremlc.ir.op import Array, Op
@@ -112,7 +113,7 @@ class SmartBuilder(Builder):
         if any(t.size > limit for t in types):
             return None
         outer = _constants(op)
-        if outer is None or not op.folds:
+        if outer is None:
             return None
         results = evaluate.apply(op, arrays, types, outer)
         return tuple(self._constant(r, t) for r, t in zip(results, types, strict=True))
@@ -122,9 +123,13 @@ class SmartBuilder(Builder):
 
 
 def _constants(op: Op) -> dict[Value, Array] | None:
-    """What the bodies of an op capture; None if that is not all constant."""
+    """What the bodies of an op capture; None if that is not all constant, or a body may not end."""
     values: dict[Value, Array] = {}
+    if not op.folds:
+        return None
     for body in op.bodies:
+        if not all(node.op.folds for node in walk(body)):
+            return None
         for value in captured(body):
             if not isinstance(value.op, Constant):
                 return None
