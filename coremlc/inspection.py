@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from coremlc.bundle import Bundle, read_bundle
+from coremlc.bundle import Bundle, Problem, read_bundle, unproven, verify_bundle
 from coremlc.cache import Store
 from coremlc.errors import UsageError
 from coremlc.locate import CompileOptions, locate
-from coremlc.mil.program import Block
+from coremlc.mil.dialect.args import spell
+from coremlc.mil.program import Block, Function
+from coremlc.mil.types import StateType
 from coremlc.port import Port
 from coremlc.report import Report, byte_text, columns, facts
 from coremlc.signature import Signature
@@ -43,13 +45,20 @@ class InspectReport(Report):
     outputs: tuple[PortRow, ...]
     ops: Mapping[str, int]
     weights_bytes: int
+    functions: tuple[str, ...] = ()
+    states: Mapping[str, str] = field(default_factory=dict)
+    unproven: tuple[str, ...] = ()
+    """What of our bytes for this model nobody has compared with Apple's."""
 
     def table(self) -> str:
         rows = [
             ("model", self.model),
             *([("key", self.key)] if self.key is not None else []),
             ("bundle", self.bundle),
-            ("made for", f"{self.opset}, specification version {self.specification_version}"),
+            *([("functions", ", ".join(self.functions))] if len(self.functions) > 1 else []),
+            *[("state", f"{name} {kind}") for name, kind in self.states.items()],
+            *[("unproven", what) for what in self.unproven],
+            ("made for", self._made_for()),
             ("weights", byte_text(self.weights_bytes)),
         ]
         ports = [("in", port) for port in self.inputs] + [("out", port) for port in self.outputs]
@@ -65,6 +74,25 @@ class InspectReport(Report):
                 columns(("MIL op", "count"), ops, right=(1,)),
             )
         )
+
+    def _made_for(self) -> str:
+        if not self.specification_version:
+            return f"{self.opset}; coremldata.bin is missing"
+        return f"{self.opset}, specification version {self.specification_version}"
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport(Report):
+    """What is wrong with a bundle; nothing, if it is whole."""
+
+    model: str
+    ok: bool
+    problems: tuple[Problem, ...]
+
+    def table(self) -> str:
+        if self.ok:
+            return f"{self.model} is whole"
+        return columns(("problem", "place"), [(p.what, p.place) for p in self.problems])
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +160,24 @@ def inspect(model: str, options: CompileOptions | None = None) -> InspectReport:
         model=model,
         key=located.key,
         bundle=str(located.bundle),
-        specification_version=bundle.specification_version,
+        specification_version=bundle.specification_version if bundle.is_described else 0,
         opset=next(iter(functions.values())).opset,
         inputs=tuple(_port(port) for port in signature.inputs),
         outputs=tuple(_port(port) for port in signature.outputs),
         ops=dict(ordered),
         weights_bytes=_weights(bundle),
+        functions=tuple(functions),
+        states=_states(functions.values()),
+        unproven=tuple(unproven(bundle.model)) if bundle.is_described else (),
     )
+
+
+def verify(model: str, options: CompileOptions | None = None) -> VerifyReport:
+    """Look for damage; a bundle or package is looked at where it lies."""
+    path = Path(model)
+    is_here = path.is_dir() or path.suffix == ".mlmodel"
+    problems = tuple(verify_bundle(path if is_here else locate(model, options).bundle))
+    return VerifyReport(model, not problems, problems)
 
 
 def text(model: str, stage: str | None = None, options: CompileOptions | None = None) -> str:
@@ -193,6 +232,11 @@ def _kinds(block: Block) -> Iterator[str]:
             yield op.kind
         for inner in op.blocks:
             yield from _kinds(inner)
+
+
+def _states(functions: Iterable[Function]) -> dict[str, str]:
+    values = [value for function in functions for value in function.inputs]
+    return {v.name: spell(v.type) for v in values if isinstance(v.type, StateType)}
 
 
 def _weights(bundle: Bundle) -> int:

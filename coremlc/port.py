@@ -37,6 +37,10 @@ class Port:
     role: Role
     range: Range | None = None
     """Integer values lie in it, both ends included."""
+    default_shape: tuple[int, ...] | None = None
+    """Of an input whose shape is not fixed; other makers' bundles only, as is what follows."""
+    fill: float | None = None
+    """What an input that need not be given is filled with."""
 
     @property
     def feature_shape(self) -> tuple[int | None, ...]:
@@ -56,6 +60,16 @@ class Port:
     def __str__(self) -> str:
         dims = ",".join("?" if dim is None else str(dim) for dim in self.shape)
         return f"{self.dtype}[{dims}]"
+
+    @property
+    def sizes(self) -> tuple[int, ...] | None:
+        """The shape, or the default one; None if neither is known."""
+        shape = tuple(dim for dim in self.shape if dim is not None)
+        return shape if len(shape) == len(self.shape) else self.default_shape
+
+    def filled(self) -> Array:
+        """What stands for an input that was not given and need not be."""
+        return np.full(self.sizes or (), self.fill, self.dtype.numpy)
 
     def encode(self, value: object) -> dict[str, Array]:
         """Features of a value; InputError if it does not fit."""

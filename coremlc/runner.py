@@ -17,7 +17,10 @@ from coremlc import dtypes, engine
 from coremlc.bundle import Bundle, read_bundle
 from coremlc.compare import difference
 from coremlc.engine import ComputeUnits, EngineName, Executable, Used
-from coremlc.errors import InputError, UsageError, Where
+from coremlc.engine.base import raise_all
+from coremlc.errors import InputError, UsageError, Where, at
+from coremlc.foreign import entry_name
+from coremlc.mil.wellformed import faults
 from coremlc.port import Port
 from coremlc.report import (
     ComputeUnitsReport,
@@ -40,14 +43,16 @@ class EngineOptions:
     compute_units: ComputeUnits = "all"
     strict_units: bool = False
     threads: int | None = None
+    function: str | None = None
+    """Of a model of several; None for its default."""
 
 
 class Model:
     """A loaded bundle: arrays in by input name, arrays out by output name, in GoMLX dtypes."""
 
-    def __init__(self, bundle: Bundle, executable: Executable) -> None:
+    def __init__(self, bundle: Bundle, executable: Executable, function: str | None = None) -> None:
         self.bundle = bundle.root
-        self.signature = Signature.of_bundle(bundle)
+        self.signature = Signature.of_bundle(bundle, function)
         self.executable = executable
 
     def __call__(
@@ -97,14 +102,18 @@ def load(bundle: Path | str, options: EngineOptions | None = None) -> Model:
     if not path.exists():
         raise UsageError(f"there is no bundle {path}", fix="check the path")
     content = read_bundle(path)
+    name = entry_name(content, how.function)
+    with at(Where(file=str(path))):
+        raise_all(faults(content.program.functions[name]))
     executable = engine.load(
         content,
         engine=how.engine,
         compute_units=how.compute_units,
         strict_units=how.strict_units,
         threads=how.threads,
+        function=name,
     )
-    return Model(content, executable)
+    return Model(content, executable, how.function)
 
 
 Defaults: TypeAlias = "Callable[[], Mapping[str, Array]]"
@@ -210,8 +219,8 @@ def vectors(path: Path, side: str, known: Mapping[str, Port]) -> dict[str, Array
 
 def random_array(port: Port, random: np.random.Generator) -> Array:
     """Values that the port takes: integers in their range, floats of a normal distribution."""
-    shape = tuple(dim for dim in port.shape if dim is not None)
-    if len(shape) != len(port.shape):
+    shape = port.sizes
+    if shape is None:
         raise InputError(
             f"{port} has no fixed shape to fill with random values",
             fix=f"give it: -i {port.name}={port.name}.npy",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from coremlc import dtypes
 from coremlc.dtypes import DType
 from coremlc.errors import FormatError, InputError
-from coremlc.mil.types import TensorType as MilType
+from coremlc.foreign import ports
 from coremlc.port import Array, Port, Range, Role
 
 if TYPE_CHECKING:
@@ -32,16 +32,8 @@ int8 int16 int32 int64 uint8 uint16 uint32 uint64 tensor_buffer pixel_buffer cir
 """
 _RESERVED = frozenset(_WORDS.split())
 """Words of MIL text that Core ML's tools don't accept as names."""
+_FOREIGN = ("default_shape", "fill")
 _FEATURE_DTYPES = ("fp16", "fp32", "int32")
-_MIL_DTYPES = {
-    "fp16": "Float16",
-    "fp32": "Float32",
-    "fp64": "Float64",
-    "bf16": "BFloat16",
-    "bool": "Bool",
-    **{f"int{bits}": f"Int{bits}" for bits in (8, 16, 32, 64)},
-    **{f"uint{bits}": f"Uint{bits}" for bits in (8, 16, 32, 64)},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +58,12 @@ class Signature:
         return Signature(inputs, outputs)
 
     @staticmethod
-    def of_bundle(bundle: Bundle) -> Signature:
-        """The one written in the bundle; for other makers' bundles, that of their main function."""
+    def of_bundle(bundle: Bundle, function: str | None = None) -> Signature:
+        """The one written in the bundle; for other makers' bundles, that of the function."""
         stored = bundle.user_defined.get(KEY)
-        if stored is not None:
+        if stored is not None and function in (None, "main"):
             return Signature.from_json(stored)
-        functions = bundle.program.functions
-        function = functions.get("main", next(iter(functions.values())))
-        return Signature(
-            tuple(
-                _foreign_port(v.name, v.type, "input")
-                for v in function.inputs
-                if isinstance(v.type, MilType)
-            ),
-            tuple(_foreign_port(v.name, v.tensor, "output") for v in function.block.outputs),
-        )
+        return Signature(*ports(bundle, function))
 
     @staticmethod
     def from_json(text: str) -> Signature:
@@ -120,7 +103,8 @@ class Signature:
         self._check_names(arrays)
         features: dict[str, Array] = {}
         for port in self.inputs:
-            features.update(port.encode(arrays[port.name]))
+            given = arrays[port.name] if port.name in arrays else port.filled()
+            features.update(port.encode(given))
         return features
 
     def decode(self, features: Mapping[str, Array]) -> dict[str, Array]:
@@ -129,7 +113,7 @@ class Signature:
 
     def _check_names(self, arrays: Mapping[str, object]) -> None:
         known = [port.name for port in self.inputs]
-        missing = [name for name in known if name not in arrays]
+        missing = [p.name for p in self.inputs if p.name not in arrays and p.fill is None]
         extra = [name for name in arrays if name not in set(known)]
         if not missing and not extra:
             return
@@ -176,18 +160,9 @@ def _port(
     return Port(name, dtype, type_.shape, features, feature_dtype(dtype, target), role, stated)
 
 
-def _foreign_port(name: str, kind: MilType, role: Role) -> Port:
-    dtype = _MIL_DTYPES.get(kind.dtype)
-    if dtype is None:
-        raise FormatError(
-            f"feature {name!r} is of type {kind.dtype}", fix="run models of numeric features only"
-        )
-    shape = tuple(dim if isinstance(dim, int) else None for dim in kind.shape)
-    return Port(name, dtypes.BY_NAME[dtype], shape, (name,), kind.dtype, role)
-
-
 def _to_row(port: Port) -> dict[str, Any]:
-    return asdict(port) | {"dtype": port.dtype.name}
+    row = asdict(port) | {"dtype": port.dtype.name}
+    return {key: value for key, value in row.items() if key not in _FOREIGN}
 
 
 def _from_row(row: Mapping[str, Any]) -> Port:

@@ -20,6 +20,7 @@ FLOORS = [
     {"bundle"},
     {"cache", "engine", "baseline"},
     {"report", "port", "arrays"},
+    {"foreign"},
     {"signature", "compare"},
     {"runner", "doctor", "ops_table"},
     {"check"},

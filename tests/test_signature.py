@@ -303,10 +303,13 @@ def test_a_newer_version_is_named():
 
 
 def bundle(user_defined, inputs=(), outputs=()):
-    block = SimpleNamespace(outputs=[SimpleNamespace(name=n, tensor=t) for n, t in outputs])
-    main = SimpleNamespace(inputs=[SimpleNamespace(name=n, type=t) for n, t in inputs], block=block)
+    block = SimpleNamespace(outputs=[SimpleNamespace(name=n, type=t) for n, t in outputs])
+    values = [SimpleNamespace(name=n, type=t) for n, t in inputs]
+    main = SimpleNamespace(inputs=values, block=block, attributes={})
     return SimpleNamespace(
-        user_defined=user_defined, program=SimpleNamespace(functions={"main": main})
+        user_defined=user_defined,
+        program=SimpleNamespace(functions={"main": main}),
+        has_optional=False,
     )
 
 

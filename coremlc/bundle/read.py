@@ -54,6 +54,16 @@ class Bundle:
         return self.description.user_defined
 
     @property
+    def is_described(self) -> bool:
+        """Whether there is a description; a model.mil on its own runs too."""
+        return True
+
+    @property
+    def has_optional(self) -> bool:
+        """Whether there may be inputs that need not be given."""
+        return any(f.is_optional for f in self.description.default.inputs)
+
+    @property
     def dialect(self) -> str:
         """Of model.mil; empty for a package."""
         return ""
@@ -134,12 +144,24 @@ class CompiledBundle(Bundle):
         with reading(self.root / "model.mil"):
             return dialect_of(self.text)
 
+    @property
+    def is_described(self) -> bool:
+        return (self.root / "coremldata.bin").is_file()
+
+    @property
+    def has_optional(self) -> bool:
+        file = self.root / "metadata.json"
+        if file.is_file():  # needs no protobuf
+            with reading(file):
+                return b'"isOptional" : "1"' in file.read_bytes()
+        return self.is_described and super().has_optional
+
     @cached_property
     def user_defined(self) -> Mapping[str, str]:
         """From metadata.json, which needs no protobuf; from coremldata.bin where there is none."""
         file = self.root / "metadata.json"
         if not file.is_file():
-            return self.description.user_defined
+            return self.description.user_defined if self.is_described else {}
         with reading(file):
             return _user_defined(file.read_bytes())
 

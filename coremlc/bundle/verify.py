@@ -14,6 +14,7 @@ from coremlc.bundle.versions import SPECIFICATIONS
 from coremlc.errors import CoremlcError
 from coremlc.mil.program import BlobRef, Literal, Program
 from coremlc.mil.types import StateType, TensorType
+from coremlc.mil.wellformed import faults
 
 _MOST = 100
 """Problems told of one kind; a damaged file may hold thousands."""
@@ -35,7 +36,8 @@ def verify_bundle(path: Path) -> list[Problem]:
     problems: list[Problem] = []
     with _noting(problems):
         bundle = read_bundle(path)
-        checks: list[Callable[[Bundle, list[Problem]], None]] = [_check_weights, _check_features]
+        checks: list[Callable[[Bundle, list[Problem]], None]]
+        checks = [_check_program, _check_weights, _check_features]
         if isinstance(bundle, CompiledBundle):
             checks += [_check_header, _check_metadata]
         for check in checks:
@@ -49,6 +51,16 @@ def _noting(problems: list[Problem]) -> Iterator[None]:
     try:
         yield
     except CoremlcError as error:
+        problems.append(Problem(error.what, "" if error.where is None else str(error.where)))
+
+
+def _check_program(bundle: Bundle, problems: list[Problem]) -> None:
+    """Every op against the dialect: what it takes, and the types written down."""
+    found = (e for function in bundle.program.functions.values() for e in faults(function))
+    for count, error in enumerate(found):
+        if count == _MOST:
+            problems.append(Problem("and more of this kind"))
+            break
         problems.append(Problem(error.what, "" if error.where is None else str(error.where)))
 
 

@@ -127,6 +127,7 @@ def engine_options(command: F) -> F:
             "--strict-units", is_flag=True, help="Fail where these compute units are not there."
         ),
         click.option("--threads", type=click.IntRange(min=1), help="Threads on the CPU."),
+        click.option("--function", metavar="NAME", help="Which function of a model of several."),
     ]  # fmt: skip
     return _all(options, command)
 
@@ -140,6 +141,7 @@ def parse_engine_options(given: dict[str, Any]) -> EngineOptions:
         given.pop("compute_units"),
         given.pop("strict_units"),
         given.pop("threads"),
+        given.pop("function"),
     )
 
 

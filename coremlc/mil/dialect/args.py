@@ -10,7 +10,7 @@ import numpy as np
 from coremlc.errors import ShapeError
 from coremlc.mil.dialect.signature import Signature
 from coremlc.mil.program import Arg, Array, Block, Literal, Value
-from coremlc.mil.types import ListType, StateType, TensorType, ValueType
+from coremlc.mil.types import BufferType, ListType, StateType, TensorType, ValueType
 
 Shape: TypeAlias = "tuple[int | None, ...]"
 
@@ -21,6 +21,8 @@ def spell(kind: ValueType) -> str:
         return f"state<{spell(kind.tensor)}>"
     if isinstance(kind, ListType):
         return f"list<{spell(kind.element)}>"
+    if isinstance(kind, BufferType):
+        return kind.kind
     if not isinstance(kind, TensorType):
         return str(kind)
     return f"{kind.dtype}{spell_shape(kind.shape)}"
