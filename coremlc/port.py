@@ -92,7 +92,8 @@ class Port:
             x = out
         elif self.dtype.kind == "bool":
             x = x != 0
-        x = x.astype(self.dtype.numpy, copy=False)
+        with np.errstate(invalid="ignore"):  # NaN to bfloat16 tells
+            x = x.astype(self.dtype.numpy, copy=False)
         return x if self.shape else x.reshape(())
 
 

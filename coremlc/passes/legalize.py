@@ -30,6 +30,8 @@ LEGAL = frozenset({BOOL, I32, F16, F32})
 SMALL = frozenset(d for d in BY_NAME.values() if d.is_integer and d.bits <= 16)
 """Integers whose every value an int32 holds."""
 NARROWED: dict[DType, DType] = {I64: I32, F64: F32, **dict.fromkeys(SMALL, I32)}
+BF16 = BY_NAME["BFloat16"]
+"""Widened before (passes/bfloat16)."""
 MAX_RANK = 5
 _WHY: dict[str, str] = {
     "int": "Core ML computes in int32; its exact emulation is not built yet",
@@ -118,7 +120,7 @@ class Legalizer:
             if self._strict:
                 whole = "Complex64" if dtype is C128 else "Float32"
                 self._refuse(f"{t}: Core ML has no float64", f"use {whole}", place)
-        if dtype not in LEGAL | COMPLEX and dtype not in NARROWED:
+        if dtype not in LEGAL | COMPLEX | {BF16} and dtype not in NARROWED:
             self._refuse(
                 f"{t}: {dtype.name} is not supported: {_WHY[dtype.kind]}",
                 "use Int32, Float32, Float16 or Bool",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from coremlc.errors import CoremlcError, RefusalsError
 from coremlc.ir.graph import Graph, collect
 from coremlc.ir.verify import refusals
+from coremlc.passes.bfloat16 import widen_bfloat16
 from coremlc.passes.decompose import decompose
 from coremlc.passes.legalize import Legalizer
 from coremlc.passes.smart import SmartBuilder, live, rebuild
@@ -26,7 +27,7 @@ def run(graph: Graph, *, strict: bool = False, after: Observer | None = None) ->
 
     Decomposing comes before splitting and legalizing, so that dtypes change on primitives only, and
     after, for what legalizing adds. Splitting comes before legalizing: the parts of complex128 are
-    float64.
+    float64. bfloat16 widens there too, since each primitive rounds.
 
     Raises:
         RefusalsError: every op, dtype and range that has no exact form, at once.
@@ -39,7 +40,7 @@ def run(graph: Graph, *, strict: bool = False, after: Observer | None = None) ->
     legalizer.check(graph)
     primitive = graph.with_main(decompose(graph.main))
     observe("decompose", primitive)
-    real = split_complex(primitive)
+    real = widen_bfloat16(split_complex(primitive))
     observe("split", real)
     legal = legalizer.graph(real)
     raise_all(legalizer.refusals)
