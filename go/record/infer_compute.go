@@ -19,7 +19,7 @@ func inferDotGeneral(c *call, a *graphpb.DotGeneralAttributes) (inferred, error)
 		a.Config.AccumulatorDtype = c.shape(0).DType.String()
 	}
 	if a.Config.OutputDtype == "" {
-		a.Config.OutputDtype = a.Config.AccumulatorDtype
+		a.Config.OutputDtype = c.shape(0).DType.String() // so do both back ends, though the comment says: the accumulator's
 	}
 	accumulator, err1 := dtypes.DTypeString(a.Config.AccumulatorDtype)
 	output, err2 := dtypes.DTypeString(a.Config.OutputDtype)
