@@ -3,6 +3,7 @@ package harvest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gomlx/compute"
@@ -97,6 +98,9 @@ func (e *executable) Execute(inputs []compute.Buffer, _ []bool, _ compute.Device
 		if ours[i], ok = in.(*buffer); !ok {
 			return nil, fmt.Errorf("input %d is a %T, not a buffer of the harvest backend", i, in)
 		}
+		if want := e.Parameters()[i].Shape(); !fits(ours[i].shape, want) {
+			return nil, fmt.Errorf("input %d is %s, not %s", i, ours[i].shape, want)
+		}
 	}
 	if e.inner == nil {
 		return e.zeros()
@@ -108,6 +112,13 @@ func (e *executable) Execute(inputs []compute.Buffer, _ []bool, _ compute.Device
 	}
 	e.kept.vector(e.Recording, ours, outputs)
 	return asBuffers(outputs), nil
+}
+
+// fits says whether a concrete shape is one that want allows.
+func fits(s, want shapes.Shape) bool {
+	return s.DType == want.DType && slices.EqualFunc(s.Dimensions, want.Dimensions, func(d, w int) bool {
+		return d == w || w == shapes.DynamicDim
+	})
 }
 
 func (e *executable) run(inputs []*buffer) (outputs []*buffer, err error) {
