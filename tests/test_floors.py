@@ -26,7 +26,7 @@ FLOORS = [
     {"check"},
     {"compiler", "packages"},
     {"model", "locate"},
-    {"inspection", "bench"},
+    {"inspection", "bench", "goldens"},
     {"cli"},
     {"__main__"},
 ]

@@ -19,6 +19,7 @@ COMMANDS = {
     "compile": "coremlc.cli.compile:compile_command",
     "run": "coremlc.cli.run:run_command",
     "inspect": "coremlc.cli.inspect:inspect_command",
+    "golden": "coremlc.cli.golden:golden_group",
     "ops": "coremlc.cli.ops:ops_command",
     "cache": "coremlc.cli.cache:cache_group",
     "doctor": "coremlc.cli.doctor:doctor_command",
