@@ -60,6 +60,12 @@ bench-compile: $(STAMP) ## compile time per node, on graphs of 1k, 5k and 20k no
 fuzz-bundles: $(STAMP) ## 10,000 damaged bundles: no traceback, no hang, little memory
 	$(BIN)/python benchmarks/fuzz_bundles.py --json benchmarks/fuzz_bundles.json
 
+harvest: $(STAMP) ## collect the graphs of GoMLX's own tests in out/harvest (needs Go; QUICK=1 leaves out slow ones)
+	$(BIN)/python scripts/harvest.py --jobs $(JOBS) $(if $(QUICK),--quick)
+
+test-harvest: $(STAMP) ## compile and run all that make harvest collected
+	$(BIN)/python -m benchmarks.harvest --jobs $(JOBS)
+
 go: ## gofmt, vet and test the Go module
 	@test -z "$$(gofmt -l go)" || { echo "not formatted:"; gofmt -l go; exit 1; }
 	cd go && go vet ./... && go test ./...

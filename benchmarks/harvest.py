@@ -21,7 +21,7 @@ from benchmarks.harvest_judge import ENGINES, VARIANTS, Case, Verdict, judge
 
 ROOT = Path(__file__).resolve().parent.parent
 KNOWN = Path(__file__).with_name("harvest_known.json")
-STATUSES = ("passed", "refused", "failed", "unjudged")
+STATUSES = ("passed", "refused", "failed", "unjudged", "same")
 
 
 def judged(path: Path, engines: tuple[str, ...], seconds: int) -> list[Verdict]:
@@ -73,9 +73,8 @@ def table(verdicts: Iterable[Verdict], known: dict[str, str], origins: dict[str,
         if v.status == "failed":
             told = f" KNOWN: {known[v.graph]}" if v.graph in known else ""
             o = origins.get(v.graph, {})
-            lines.append(
-                f"- {v.graph} {v.variant} {v.engine} ({o.get('test')} {o.get('site')}): {v.why}{told}"
-            )
+            origin = f"{o.get('test')} {o.get('site')}"
+            lines.append(f"- {v.graph} {v.variant} {v.engine} ({origin}): {v.why}{told}")
     return "\n".join(lines) + "\n"
 
 

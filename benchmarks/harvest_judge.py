@@ -52,7 +52,8 @@ class Verdict:
     variant: str
     engine: str
     status: str
-    """passed, refused, failed; unjudged where there is nothing to compare with."""
+    """passed, refused, failed; unjudged where there is nothing to compare with; same where the
+    variant is."""
     judge: str = ""
     """Whose outputs were compared: `gomlx`, or `numpy` where the Go backend has none."""
     why: str = ""
@@ -114,79 +115,91 @@ def judge(case: Case, engines: Sequence[str] = ENGINES, seconds: int = 60) -> li
     for variant in VARIANTS:
         found = {e: Verdict(case.name, variant, e, "") for e in ("evaluate", *engines)}
         for vector in case.vectors or [{}]:
-            _judge_vector(case, vector, variant, found, seconds)
+            _Trial(case, vector, variant, found, seconds).run()
         verdicts += found.values()
     return verdicts
 
 
-def _judge_vector(
-    case: Case,
-    vector: Mapping[str, Array],
-    variant: str,
-    found: dict[str, Verdict],
-    seconds: int,
-) -> None:
-    def attempt(names: Sequence[str], act: Callable[[], None]) -> None:
-        verdict = _attempt(act, seconds)
-        if verdict is not None:
-            for name in names:
-                _worsen(found[name], *verdict)
+@dataclass
+class _Trial:
+    """One vector through one variant of a graph."""
 
-    setup: dict[str, Any] = {}
+    case: Case
+    vector: Mapping[str, Array]
+    variant: str
+    found: dict[str, Verdict]
+    seconds: int
+    graph: Graph | None = None
+    given: dict[str, Array] = field(default_factory=dict)
+    wanted: dict[str, Array] = field(default_factory=dict)
+    """What is due: GoMLX's outputs, else those of numpy's rules."""
+    judge: str = "gomlx"
 
-    def prepare() -> None:
-        graph = case.read(vector)
-        given, expected = _arrays(graph, vector)
-        if variant == "free":
+    def run(self) -> None:
+        if not self._attempt(list(self.found), self._prepare):
+            return
+        assert self.graph is not None
+        truths = _Truths(self.graph, self.given, self.wanted)
+        self._attempt(["evaluate"], lambda: self._evaluate(truths))
+        engines = [e for e in self.found if e != "evaluate"]
+        built: list[Any] = []
+        if self._attempt(engines, lambda: built.append(self._build())):
+            for engine in engines:
+                self._attempt([engine], lambda e=engine: self._run(built[0], e, truths))  # type: ignore[misc]
+        for verdict in self.found.values():
+            verdict.judge = self.judge
+            verdict.status = verdict.status or "passed"
+
+    def _attempt(self, engines: Sequence[str], act: Callable[[], None]) -> bool:
+        verdict = _attempt(act, self.seconds)
+        for engine in engines if verdict is not None else []:
+            _worsen(self.found[engine], *verdict)  # type: ignore[misc]
+        return verdict is None
+
+    def _prepare(self) -> None:
+        graph = self.case.read(self.vector)
+        given, self.wanted = _arrays(graph, self.vector)
+        if self.variant == "free":
             graph, given = _freed(graph, given)
-        setup["case"] = _stated(graph, given), given, expected
+        self.graph, self.given = _stated(graph, given), given
 
-    attempt(list(found), prepare)
-    if "case" not in setup:
-        return
-    graph, given, expected = setup["case"]
-    own: dict[str, Array] = {}
-
-    def interpret() -> None:
-        if any(node.op.evaluate is None for node in walk(graph.main)):
+    def _evaluate(self, truths: _Truths) -> None:
+        assert self.graph is not None
+        if self.variant == "free" and self.wanted:
+            raise _SameError
+        if any(node.op.evaluate is None for node in walk(self.graph.main)):
             raise _UnjudgedError("an op has no numpy rule")
-        own.update(zip(_names(graph), evaluate.run(graph.main, list(given.values())), strict=True))
+        results = evaluate.run(self.graph.main, list(self.given.values()))
+        outputs = dict(zip(_names(self.graph), results, strict=True))
+        if self.wanted:
+            _compare(self.graph, outputs, self.wanted, truths, self.found["evaluate"])
+            return
+        self.judge = "numpy"
+        self.wanted.update(outputs)
 
-    if variant == "plain" or not expected:
-        attempt(["evaluate"], interpret)
-    judge_name = "gomlx" if expected else "numpy"
-    wanted = expected or own
-    truths = _Truths(graph, given, wanted)
-    if expected and own:
-        attempt(["evaluate"], lambda: _compare(graph, own, wanted, truths, found["evaluate"]))
-    engines = [e for e in found if e != "evaluate"]
-    built: list[Any] = []
-
-    def build() -> None:
+    def _build(self) -> Any:
+        assert self.graph is not None
         with uncollected():
-            built.append(build_model(graph, Recipe()))
+            return build_model(self.graph, Recipe()).model
 
-    attempt(engines, build)
-    for name in engines if built else []:
-
-        def run(engine: str = name) -> None:
-            outputs = _run(built[0].model, engine, given)
-            if not wanted:
-                raise _UnjudgedError("neither GoMLX nor numpy has outputs")
-            _compare(graph, outputs, wanted, truths, found[engine])
-
-        attempt([name], run)
-    for verdict in found.values():
-        verdict.judge = judge_name if wanted else ""
-        verdict.status = verdict.status or ("passed" if wanted else "unjudged")
+    def _run(self, model: Any, engine: str, truths: _Truths) -> None:
+        assert self.graph is not None
+        outputs = _run(model, engine, self.given)
+        if not self.wanted:
+            raise _UnjudgedError("neither GoMLX nor numpy has outputs")
+        _compare(self.graph, outputs, self.wanted, truths, self.found[engine])
 
 
-_ORDER = ("", "passed", "unjudged", "refused", "failed")
+_ORDER = ("", "same", "passed", "unjudged", "refused", "failed")
 
 
 def _worsen(verdict: Verdict, status: str, why: str) -> None:
     if _ORDER.index(status) > _ORDER.index(verdict.status):
         verdict.status, verdict.why = status, why
+
+
+class _SameError(Exception):
+    """The variant does not differ from the plain one."""
 
 
 class _UnjudgedError(Exception):
@@ -201,6 +214,8 @@ def _attempt(act: Callable[[], None], seconds: int) -> tuple[str, str] | None:
     try:
         with _deadline(seconds):
             act()
+    except _SameError:
+        return "same", ""
     except _UnjudgedError as error:
         return "unjudged", str(error)
     except _DifferentError as error:
@@ -288,7 +303,7 @@ def _freed(graph: Graph, given: dict[str, Array]) -> tuple[Graph, dict[str, Arra
         else:
             nodes.append(node)
     if not mapped:
-        raise _UnjudgedError("there are no leaves")
+        raise _SameError
     main = Function(graph.main.parameters, tuple(nodes), graph.main.results, graph.main.name)
     main = substitute(main, mapped)
     main = Function(tuple(g.parameters), main.nodes, main.results, main.name)

@@ -1,8 +1,8 @@
 """Collects the graphs of GoMLX's own tests, with their inputs and outputs: `make harvest`.
 
-GoMLX's sources are copied out of Go's module cache, and three files changed so that the tests run on
-the backend of go/harvest. Each top-level test runs in a process of its own, as a failing one often
-takes its process down. What was run is not run again (see tests.json), so this can be stopped.
+GoMLX's sources are copied out of Go's module cache, and three files changed so that the tests run
+on the backend of go/harvest. Each top-level test runs in a process of its own, as a failing one
+often takes its process down. What was run is not run again (tests.json), so this can be stopped.
 """
 
 from __future__ import annotations
@@ -139,7 +139,9 @@ class Harvest:
         try:
             done = subprocess.run(
                 [*command, f"{SECONDS}s"],
-                cwd=test.directory, env=env, timeout=SECONDS + 20,  # type: ignore[arg-type]
+                cwd=test.directory,
+                env=env,
+                timeout=SECONDS + 20,  # type: ignore[arg-type]
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
             )
