@@ -68,6 +68,15 @@ def _log1p(m: Builder, x: Value) -> Value:
     return select(m, cond=m.less(x=m.abs(x=x), y=0.5), a=near, b=log_u)
 
 
+def _log1p_numpy(x: Array) -> Array:
+    """The one of numpy adds 1 to a complex number, which loses it if it is small."""
+    out: Array = np.array(np.log1p(x))
+    if x.dtype.kind == "c":
+        near = np.log1p(x.real * (x.real + 2) + x.imag * x.imag) / 2
+        out.real = np.where(np.abs(x) < 0.5, near, out.real)
+    return out
+
+
 def _expm1(m: Builder, x: Value) -> Value:
     """Near 0: 2t / (1 - t) with t = tanh(x / 2), where nothing cancels."""
     t = m.tanh(x=m.mul(x=x, y=0.5))
@@ -157,7 +166,7 @@ Log1p = row(
     "corrected.",
     1,
     SMOOTH,
-    np.log1p,
+    _log1p_numpy,
     _log1p,
 )
 Sqrt = row(

@@ -235,8 +235,6 @@ def _transforms() -> list[Sample]:
 
 
 SAMPLES = _unary() + _binary() + _conversions() + _movement() + _sums() + _transforms()
-LARGE = [_spectrum(kind, 65536) for kind in ("Forward", "InverseReal")]
-"""Run apart, marked slow."""
 
 
 def _rejects() -> list[Reject]:
