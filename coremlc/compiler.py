@@ -198,12 +198,12 @@ def build_model(
     from coremlc.signature import Signature
 
     stages = stages or Stages()
-    signature = Signature.of_graph(graph, recipe.target)
     with stages.time("passes"):
         observer = _pass_check() if check_passes else None
         lowerable = passes.run(graph, strict=recipe.strict, after=observer)
     with stages.time("verify"):
         check(lowerable)
+    signature = Signature.of_graph(graph, recipe.target, lowerable)
     with stages.time("lower"):
         program = lower(lowerable, _features(signature), recipe.target.core_ml_opset)
     model = Model(program, _description(graph, signature), recipe.target.specification_version)

@@ -23,7 +23,10 @@ INT32 = dtypes.I32.limits
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """One input or output: a GoMLX tensor, carried by one feature, or by two if it is complex."""
+    """One input or output: a GoMLX tensor, carried by one feature.
+
+    By two if it is complex, or of integers that one word can't hold.
+    """
 
     name: str
     """The user's, any text."""
@@ -31,7 +34,7 @@ class Port:
     shape: tuple[int | None, ...]
     """None for a size that is not fixed; only bundles of other makers have them."""
     features: tuple[str, ...]
-    """Valid Core ML names: one, or those of the real and the imaginary part."""
+    """Valid Core ML names: one, or of the real and imaginary part, or of the high and low word."""
     feature_dtype: str
     """MIL's word: fp32, fp16, int32."""
     role: Role
@@ -51,11 +54,16 @@ class Port:
     def limits(self) -> Range:
         """What an integer value may be: stated, and what the dtype and the feature can hold."""
         low, high = self.dtype.limits
-        if self.feature_dtype == "int32":
+        if self.feature_dtype == "int32" and not self._holds_all:
             low, high = max(low, INT32[0]), min(high, INT32[1])
         if self.range is not None:
             low, high = max(low, self.range[0]), min(high, self.range[1])
         return low, high
+
+    @property
+    def _holds_all(self) -> bool:
+        """Whether its features carry every value: two words, or the bits of a uint32."""
+        return len(self.features) == 2 or self.dtype is dtypes.BY_NAME["Uint32"]
 
     def __str__(self) -> str:
         dims = ",".join("?" if dim is None else str(dim) for dim in self.shape)
@@ -78,9 +86,17 @@ class Port:
             if not self.shape:
                 x = x.reshape(1)
             numpy = STORAGE[self.feature_dtype].numpy
-            parts = (x.real, x.imag) if self.dtype.is_complex else (x,)
+            parts = self._parts(x)
             narrowed = [_narrowed(part, numpy) for part in parts]
         return dict(zip(self.features, narrowed, strict=True))
+
+    def _parts(self, x: Array) -> tuple[Array, ...]:
+        if self.dtype.is_complex:
+            return x.real, x.imag
+        if len(self.features) == 1:
+            return (x,)
+        bits = x.astype(np.uint64)
+        return (bits >> np.uint64(32)).astype(np.uint32), bits.astype(np.uint32)
 
     def decode(self, features: Mapping[str, Array]) -> Array:
         """The value that features carry."""
@@ -90,6 +106,9 @@ class Port:
             out: Array = np.empty(x.shape, self.dtype.numpy)
             out.real, out.imag = parts
             x = out
+        elif len(parts) == 2:
+            high, low = (part.astype(np.int32).view(np.uint32) for part in parts)
+            x = (high.astype(np.uint64) << np.uint64(32)) | low
         elif self.dtype.kind == "bool":
             x = x != 0
         with np.errstate(invalid="ignore"):  # NaN to bfloat16 tells

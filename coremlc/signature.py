@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -17,7 +17,7 @@ from coremlc.port import Array, Port, Range, Role
 
 if TYPE_CHECKING:
     from coremlc.bundle import Bundle
-    from coremlc.ir.graph import Graph
+    from coremlc.ir.graph import Graph, Input, Output, Value
     from coremlc.ir.types import TensorType
     from coremlc.targets import Target
 
@@ -44,16 +44,25 @@ class Signature:
     outputs: tuple[Port, ...]
 
     @staticmethod
-    def of_graph(graph: Graph, target: Target) -> Signature:
-        """Of the graph as its author built it: before any pass changes dtypes."""
+    def of_graph(graph: Graph, target: Target, legal: Graph | None = None) -> Signature:
+        """Of the graph as its author built it: before any pass changes dtypes.
+
+        legal: the same graph after the passes, which says what integers are two words.
+        """
         taken: set[str] = set()
+        wide_inputs = _wide(graph.main.parameters, None if legal is None else legal.inputs)
+        wide_outputs = _wide(graph.main.results, None if legal is None else legal.outputs)
         inputs = tuple(
-            _port(known.name, value.type, known.role, known.range, target, taken)
-            for known, value in zip(graph.inputs, graph.main.parameters, strict=True)
+            _port(known.name, value.type, known.role, known.range, target, taken, wide=wide)
+            for known, value, wide in zip(
+                graph.inputs, graph.main.parameters, wide_inputs, strict=True
+            )
         )
         outputs = tuple(
-            _port(known.name, value.type, known.role, None, target, taken)
-            for known, value in zip(graph.outputs, graph.main.results, strict=True)
+            _port(known.name, value.type, known.role, None, target, taken, wide=wide)
+            for known, value, wide in zip(
+                graph.outputs, graph.main.results, wide_outputs, strict=True
+            )
         )
         return Signature(inputs, outputs)
 
@@ -146,6 +155,20 @@ def feature_dtype(dtype: DType, target: Target) -> str:
     return "fp16" if dtype is dtypes.F16 and target.float16_io else "fp32"
 
 
+def _wide(values: Sequence[Value], legal: Sequence[Input | Output] | None) -> list[bool]:
+    """Which of the author's values are two words each in the legalized graph."""
+    if legal is None:
+        return [False] * len(values)
+    rest = iter(legal)
+    found = []
+    for value in values:
+        wide = next(rest).word == "high"
+        found.append(wide)
+        if wide or value.type.dtype.is_complex:
+            next(rest)
+    return found
+
+
 def _port(
     name: str,
     type_: TensorType,
@@ -153,9 +176,11 @@ def _port(
     stated: Range | None,
     target: Target,
     taken: set[str],
+    *,
+    wide: bool,
 ) -> Port:
     dtype = type_.dtype
-    suffixes = ("_re", "_im") if dtype.is_complex else ("",)
+    suffixes = ("_re", "_im") if dtype.is_complex else ("_high", "_low") if wide else ("",)
     features = tuple(feature_name(name, taken, suffix) for suffix in suffixes)
     return Port(name, dtype, type_.shape, features, feature_dtype(dtype, target), role, stated)
 
@@ -171,7 +196,8 @@ def _from_row(row: Mapping[str, Any]) -> Port:
         raise ValueError(row)
     dtype = dtypes.BY_NAME[row["dtype"]]
     features = tuple(str(name) for name in row["features"])
-    if len(features) != (2 if dtype.is_complex else 1):
+    may_be_wide = dtype.is_integer and dtype.bits == 64
+    if len(features) not in ({2} if dtype.is_complex else {1, 2} if may_be_wide else {1}):
         raise ValueError(row)
     return Port(
         str(row["name"]),

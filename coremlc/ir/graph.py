@@ -73,6 +73,10 @@ class Function:
     name: str = ""
 
 
+Word = Literal["", "high", "low"]
+"""Which half of a 64-bit integer a legalized parameter or result is; empty: it is whole."""
+
+
 @dataclass(frozen=True)
 class Input:
     """How the user knows a parameter of the main function."""
@@ -83,6 +87,7 @@ class Input:
     """Integer values lie in it, both ends included; the user's promise, checked at run."""
     default: TensorData | None = None
     """What it is if nobody gives it: the value that a variable was saved with."""
+    word: Word = ""
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,7 @@ class Output:
     name: str
     role: Literal["output", "variable_update"] = "output"
     variable: str = ""
+    word: Word = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -103,7 +103,7 @@ def _pow(x: Array, y: Array) -> Array:
         power = np.where(e & 1, power * base, power)
         base, e = base * base, e >> 1
     inverse = np.where(x == 1, 1, np.where(x == -1, np.where(y & 1, -1, 1), 0))
-    result: Array = np.where(y < 0, inverse, power).astype(x.dtype)
+    result: Array = np.where(y < 0, inverse.astype(x.dtype), power)
     return result
 
 

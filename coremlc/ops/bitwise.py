@@ -113,6 +113,11 @@ def _and_digits(m: Builder, x: Value, y: Value) -> Value:
     return both if both.tensor.shape == shape else reshape(m, both, shape)
 
 
+def _zeros(like: Value) -> Array:
+    shape: tuple[int, ...] = like.tensor.shape  # type: ignore[assignment]
+    return np.zeros(shape, np.int32)
+
+
 def single(x: Value) -> int | None:
     """The one integer that all elements of a known MIL value are."""
     known = constant(x)
@@ -142,7 +147,7 @@ def low_bits(m: Builder, x: Value, count: int) -> Value:
         return x
     if count < 31:
         return m.mod(x=x, y=1 << count)
-    return m.add(x=x, y=select(m, cond=m.less(x=x, y=0), a=m.const(np.int32(LEAST)), b=0))
+    return m.add(x=x, y=select(m, cond=m.less(x=x, y=0), a=m.const(np.array(LEAST, np.int32)), b=0))
 
 
 def _and_known(m: Builder, x: Value, mask: int) -> Value:
@@ -162,7 +167,7 @@ def _and(m: Builder, x: Value, y: Value) -> Value:
             if len(mask.tensor.shape) > len(value.tensor.shape) or any(
                 a != 1 for a in mask.tensor.shape
             ):
-                value = m.add(x=value, y=np.zeros(mask.tensor.shape, np.int32))
+                value = m.add(x=value, y=_zeros(mask))
             return _and_known(m, value, number)
     return _and_digits(m, x, y)
 
@@ -203,14 +208,10 @@ def _looked_up(m: Builder, table: Array, place: Value) -> Value:
     return m.gather(x=table, indices=place, axis=0)
 
 
-def _zeros_of(m: Builder, x: Value, y: Value) -> Value:
-    return m.mul(x=m.add(x=x, y=y), y=0)
-
-
 def _spread(m: Builder, x: Value, y: Value) -> Value:
     """`x` in the shape that it has with the constant y."""
     shape = np.broadcast_shapes(x.tensor.shape, y.tensor.shape)  # type: ignore[arg-type]
-    return x if shape == x.tensor.shape else m.add(x=x, y=np.zeros(y.tensor.shape, np.int32))
+    return x if shape == x.tensor.shape else m.add(x=x, y=_zeros(y))
 
 
 def _lower_left(m: Builder, x: Value, y: Value) -> Value:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from coremlc.dtypes import BOOL, DType
+from coremlc.dtypes import BOOL, I32, DType
 from coremlc.errors import ShapeError
 from coremlc.ir.op import Array, Op, Range, register
 from coremlc.ir.types import TensorType
@@ -83,3 +83,20 @@ class ConvertDType(Op):
         inside = m.minimum(x=m.maximum(x=number, y=-(2.0**31)), y=BELOW_2_31)
         value = m.cast(x=inside, dtype="int32")
         return select(m, cond=m.greater(x=wide, y=BELOW_2_31), a=INT32_MAX, b=value)
+
+
+@register
+@dataclass(frozen=True)
+class to_int32(Op):  # noqa: N801  (an op of ours)
+    """`(x: f32[..]) -> i32[..]` of whole numbers in int32's range; MIL `cast`."""
+
+    gomlx = False
+
+    def infer(self, x: TensorType) -> TensorType:
+        return x.with_dtype(I32)
+
+    def evaluate(self, x: Array) -> Array:
+        return x.astype(np.int32)
+
+    def lower(self, m: Builder, x: Value) -> Value:
+        return m.cast(x=x, dtype="int32")

@@ -1,21 +1,34 @@
 """Dtypes that Core ML lacks become dtypes that it has, or refusals: never a silently other number.
 
-int8 .. uint16 -> int32, wrapped where a result may leave the dtype. int64 -> int32 where the values
-are proved to fit. float64 -> float32 with a warning. All that can't be done is collected, so that a
-user sees every refusal of a graph at once.
+int8 .. uint16 -> int32, wrapped where a result may leave the dtype. int64 and uint64 -> int32 where
+the values are proved to fit, else two 32-bit words; uint32 -> its bits as int32 (passes/words).
+float64 -> float32 with a warning. All that can't be done is collected, so that a user sees every
+refusal of a graph at once.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from coremlc.dtypes import BOOL, BY_NAME, C128, COMPLEX, F16, F32, F64, I32, I64, DType
+from coremlc.dtypes import BOOL, BY_NAME, C128, COMPLEX, F16, F32, F64, I32, DType
 from coremlc.errors import CoremlcError, RefusedError, Where
-from coremlc.ir.graph import Builder, Graph, Input, Node, Value, walk, where
+from coremlc.ir.graph import (
+    Builder,
+    Function,
+    Graph,
+    Input,
+    Node,
+    Output,
+    Value,
+    Word,
+    placed,
+    walk,
+    where,
+)
 from coremlc.ir.literal import TensorData
 from coremlc.ir.op import REGISTRY, Op, Range
 from coremlc.ir.types import TensorType
@@ -24,12 +37,14 @@ from coremlc.ops.convert_dtype import ConvertDType
 from coremlc.ops.leaves import Constant, constant
 from coremlc.ops.refused import REFUSED, Unsupported
 from coremlc.ops.selection import Clamp
-from coremlc.passes import ranges
+from coremlc.passes import ranges, words
+from coremlc.passes.smart import SmartBuilder
+from coremlc.passes.words import Operand, Words
 
 LEGAL = frozenset({BOOL, I32, F16, F32})
 SMALL = frozenset(d for d in BY_NAME.values() if d.is_integer and d.bits <= 16)
 """Integers whose every value an int32 holds."""
-NARROWED: dict[DType, DType] = {I64: I32, F64: F32, **dict.fromkeys(SMALL, I32)}
+NARROWED: dict[DType, DType] = {F64: F32, **dict.fromkeys((*words.LONG, words.U32, *SMALL), I32)}
 BF16 = BY_NAME["BFloat16"]
 """Widened before (passes/bfloat16)."""
 MAX_RANK = 5
@@ -64,18 +79,35 @@ class Legalizer:
                 self._check_type(result.type, node)
 
     def graph(self, graph: Graph) -> Graph:
-        """A checked graph in legal dtypes; integers that do not fit are in `refusals`."""
-        g = Builder()
-        mapped: dict[Value, Value] = {}
+        """A checked graph in legal dtypes; what has no form on words is in `refusals`.
+
+        An input or output of two words is two: high, low.
+        """
+        g = SmartBuilder()
+        mapped: dict[Value, Operand] = {}
         known: dict[Value, Range] = {}
+        inputs: list[Input] = []
+        outputs: list[Output] = []
         for value, given in zip(graph.main.parameters, graph.inputs, strict=True):
-            mapped[value] = g.parameter(_legal_type(value.type))
             known[value] = _input_range(given, value.type)
+            mapped[value] = self._parameter(g, value, known[value])
+            inputs += _named(given, mapped[value])
         for node in graph.main.nodes:
             self._node(g, node, mapped, known)
-        results = tuple([mapped[r] for r in graph.main.results])
+        results: list[Value] = []
+        for value, told in zip(graph.main.results, graph.outputs, strict=True):
+            result = mapped[value]
+            outputs += _named(told, result)
+            results += (result.high, result.low) if isinstance(result, Words) else (result,)
         main = g.finish(*results, name=graph.main.name)
-        return graph.with_main(main).warn(*self._warnings())
+        legal = dataclasses.replace(graph, main=main, inputs=tuple(inputs), outputs=tuple(outputs))
+        return legal.warn(*self._warnings())
+
+    def _parameter(self, g: SmartBuilder, value: Value, interval: Range) -> Operand:
+        legal = _legal_type(value.type)
+        if value.type.dtype in words.LONG and not words.fits(interval):
+            return Words(g.parameter(legal), g.parameter(legal))
+        return g.parameter(legal)
 
     def _warnings(self) -> list[str]:
         if not self._float64:
@@ -87,16 +119,24 @@ class Legalizer:
         ]
 
     def _node(
-        self, g: Builder, node: Node, mapped: dict[Value, Value], known: dict[Value, Range]
+        self,
+        g: SmartBuilder,
+        node: Node,
+        mapped: dict[Value, Operand],
+        known: dict[Value, Range],
     ) -> None:
         intervals = ranges.of_node(node, known)
         if isinstance(node.op, Unsupported) or not self._unknown.isdisjoint(node.operands):
             self._unknown.update(node.results)
         for result, interval in zip(node.results, intervals, strict=True):
-            if result.type.dtype is I64 and result not in self._unknown:
-                self._check_fits(interval, node)
             known[result] = ranges.wrapped(interval, result.type)
-        operands = tuple([mapped[o] for o in node.operands])
+        if node.op.bodies and self._unknown.isdisjoint(node.results):
+            self._bodies(g, node, mapped, known)
+            return
+        if not self._unknown.isdisjoint(node.results) or self._split(g, node, mapped, known):
+            mapped.update((r, Value(_legal_type(r.type))) for r in node.results if r not in mapped)
+            return
+        operands = tuple([_one(mapped[o]) for o in node.operands])
         op = self._op(node)
         if op is node.op and operands == node.operands:
             g.append(node)
@@ -127,18 +167,95 @@ class Legalizer:
                 place,
             )
 
-    def _check_fits(self, interval: Range, node: Node) -> None:
-        low, high = I32.limits
-        if low <= interval[0] and interval[1] <= high:
-            return
-        limits = I64.limits
-        worst = interval[0] if interval[0] < low else interval[1]
-        reach = str(worst) if limits[0] <= worst <= limits[1] else "any 64-bit value"
-        self._refuse(
-            f"{node.op.kind} of int64 may reach {reach}, beyond int32 in which Core ML computes",
-            "state the ranges of the integer inputs (--assume ids=0..30521), or use Int32",
-            node,
+    def _bodies(
+        self,
+        g: SmartBuilder,
+        node: Node,
+        mapped: dict[Value, Operand],
+        known: dict[Value, Range],
+    ) -> None:
+        """A node whose bodies get legalized too, each 64-bit value in the form it has around."""
+        op = node.op
+        loops = _is_loop(node)
+        names = [f.name for f in dataclasses.fields(op) if _is_body(op, f.name)]  # type: ignore[arg-type]
+        giving = [name for name in names if not (loops and name == "cond")]
+        spans = [known[o] for o in node.operands]
+        before = len(self.refusals)
+        while True:
+            del self.refusals[before:]
+            inner = {name: g.inner() for name in names}
+            found = {
+                name: self._body(inner[name], getattr(op, name), spans, mapped, known)
+                for name in names
+            }
+            given = [[known[r] for r in getattr(op, name).results] for name in giving]
+            results = [_union(list(each)) for each in zip(*given, strict=True)]
+            wider = [_widened(*each) for each in zip(node.operands, spans, results, strict=False)]
+            if not loops or wider == spans:
+                break
+            spans = wider
+        results = spans if loops else results
+        wide = [words.is_wide(r.type, s) for r, s in zip(node.results, results, strict=True)]
+        functions = {}
+        for name in names:
+            flags = wide if name in giving else [False]
+            functions[name] = inner[name].finish(*words.shaped(inner[name], found[name], flags))
+        operands = [mapped[o] for o in node.operands]
+        flags = wide if loops else [False] * len(operands)
+        g.source, g.label = node.source, node.label
+        fresh = Node(
+            dataclasses.replace(op, **functions),  # type: ignore[type-var]
+            words.shaped(g, operands, flags),
+            tuple(
+                t
+                for r, w in zip(node.results, wide, strict=True)
+                for t in (_legal_type(r.type),) * (1 + w)
+            ),
+            node.source,
+            node.label,
         )
+        g.append(fresh)
+        rest = iter(fresh.results)
+        for value, span, w in zip(node.results, results, wide, strict=True):
+            known[value] = span
+            mapped[value] = Words(next(rest), next(rest)) if w else next(rest)
+
+    def _body(
+        self,
+        g: SmartBuilder,
+        body: Function,
+        spans: list[Range],
+        mapped: dict[Value, Operand],
+        known: dict[Value, Range],
+    ) -> list[Operand]:
+        """Results of a body whose parameters lie in `spans`."""
+        for value, span in zip(body.parameters, spans, strict=False):
+            known[value] = span
+            mapped[value] = self._parameter(g, value, span)
+        for node in body.nodes:
+            self._node(g, node, mapped, known)
+        return [mapped[r] for r in body.results]
+
+    def _split(
+        self,
+        g: SmartBuilder,
+        node: Node,
+        mapped: dict[Value, Operand],
+        known: dict[Value, Range],
+    ) -> bool:
+        """Whether the node is one on words; then it is mapped, or refused."""
+        if not words.needed(node, mapped, known):
+            return False
+        g.source, g.label = node.source, node.label
+        op = node.op if isinstance(node.op, Constant) else _retyped(node.op)
+        try:
+            results = words.split(g, node, op, mapped, known)
+        except RefusedError as error:
+            self.refusals.append(placed(error, node))
+            self._unknown.update(node.results)
+            return True
+        mapped.update(zip(node.results, results, strict=True))
+        return True
 
     def _refuse(self, what: str, fix: str, place: Place) -> None:
         self.refusals.append(RefusedError(what, fix=fix, where=_where(place)))
@@ -187,13 +304,43 @@ def _converted(array: Any, dtype: np.dtype[Any]) -> Any:
 
 
 def _input_range(given: Input, t: TensorType) -> Range:
-    """What an input may hold: as stated, else as its feature can carry (int32)."""
-    low, high = ranges.full(t)
-    if t.dtype.is_integer:
-        low, high = max(low, I32.limits[0]), min(high, I32.limits[1])
-    if given.range is not None:
-        low, high = max(low, given.range[0]), min(high, given.range[1])
-    return low, high
+    """What an input may hold: as stated, else as its features can carry."""
+    return words.input_range(given, t) if t.dtype.is_integer else ranges.full(t)
+
+
+def _one(x: Operand) -> Value:
+    assert isinstance(x, Value), "words reach an op that takes none"
+    return x
+
+
+def _is_body(op: Op, name: str) -> bool:
+    return isinstance(getattr(op, name), Function)
+
+
+def _is_loop(node: Node) -> bool:
+    """Whether the bodies take the operands, and one of them gives what they take next."""
+    return all(len(body.parameters) == len(node.operands) for body in node.op.bodies)
+
+
+def _widened(operand: Value, span: Range, result: Range) -> Range:
+    """What a loop's value lies in, if it begins in `span` and a turn gives `result`."""
+    inside = span[0] <= result[0] and result[1] <= span[1]
+    return span if inside else ranges.full(operand.type)
+
+
+def _union(spans: list[Range]) -> Range:
+    return min(s[0] for s in spans), max(s[1] for s in spans)
+
+
+Port = TypeVar("Port", Input, Output)
+
+
+def _named(told: Port, x: Operand) -> list[Port]:
+    """What is known of an input or output, for each of its words."""
+    if not isinstance(x, Words):
+        return [told]
+    words_: tuple[Word, Word] = ("high", "low")
+    return [dataclasses.replace(told, name=f"{told.name}_{w}", word=w) for w in words_]
 
 
 def _legal_type(t: TensorType) -> TensorType:

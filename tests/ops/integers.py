@@ -5,7 +5,23 @@ from __future__ import annotations
 import numpy as np
 
 from coremlc import dtypes
-from coremlc.ops import bitwise
+from coremlc.ops import (
+    arg_min_max,
+    binary,
+    bitwise,
+    compare,
+    convert_dtype,
+    dot_general,
+    dynamic_slice,
+    gather,
+    iota,
+    pad,
+    reduce,
+    scatter,
+    selection,
+    shape,
+    unary,
+)
 from tests.ops.samples import Reject, Sample, array, pairs, randoms, t
 
 SMALL = ("i8", "u8", "i16", "u16")
@@ -14,7 +30,7 @@ BITWISE = (bitwise.BitwiseAnd, bitwise.BitwiseOr, bitwise.BitwiseXor)
 SHIFTS = (bitwise.ShiftLeft, bitwise.ShiftRightArithmetic, bitwise.ShiftRightLogical)
 COUNTED = (bitwise.BitwiseNot, bitwise.BitCount, bitwise.Clz)
 REDUCED = (bitwise.ReduceBitwiseAnd, bitwise.ReduceBitwiseOr, bitwise.ReduceBitwiseXor)
-DTYPES = ("i32",)
+DTYPES = ("i32", *SMALL, *WIDE)
 MASKS = (0, -1, 1, 2**30 - 1, 2**31 - 1, -(2**31), 0xFF00, 0x55555555, -256, 0x10101, 1 << 30)
 COUNTS = (0, 1, 7, 15, 16, 30, 31, 32, 33, -1, -(2**31), 2**31 - 1)
 _SPECIAL = (0, 1, 2, 3, 5, 7, 10, 97, 2**31 - 1, 2**31, 2**32, 2**53 + 1, 2**63 - 1, 2**63)
@@ -90,7 +106,145 @@ def _reductions(d: str) -> list[Sample]:
     return found
 
 
-SAMPLES = _bitwise()
+COMPARED = tuple(
+    getattr(compare, name)
+    for name in ("Equal", "NotEqual", "LessThan", "LessOrEqual", "GreaterThan", "GreaterOrEqual")
+)
+BINARY = (binary.Add, binary.Sub, binary.Mul, binary.Div, binary.Rem, binary.Max, binary.Min)
+DIVISORS = (1, -1, 2, 3, -3, 7, 10, 1000, 32767, 32768, 65537, 2**31 - 1, 2**32, 2**40 + 1, 0)
+FLOATS = (
+    *(0.0, -0.0, 0.5, -0.5, 1.5, -1.5, 127.5, 255.9, -128.9, 65535.5, 2147483520.0, 2147483648.0),
+    *(4294967040.0, 4294967296.0, -2147483904.0, 1e12, -1e12, 9223371487098961920.0, 2.0**63),
+    *(-(2.0**63), -9223373136366403584.0, 18446742974197923840.0, 2.0**64, 1e30, -1e30),
+    *(np.nan, np.inf, -np.inf, 1e-40),
+)
+HALVES = (0.0, 1.5, -1.5, 65504.0, -65504.0, np.nan, np.inf, -np.inf, 300.0, -300.0)
+LESSER = (*SMALL, *WIDE)
+
+
+def _within(dtype: str, numbers: tuple[int, ...]) -> list[int]:
+    low, high = dtypes.BY_SHORT[dtype].limits
+    return [n for n in numbers if low <= n <= high]
+
+
+def ties(dtype: str) -> np.ndarray:
+    """Numbers halfway between two float32, and their neighbours."""
+    low, high = dtypes.BY_SHORT[dtype].limits
+    found = set()
+    for k in range(24, dtypes.BY_SHORT[dtype].bits):
+        for base in (
+            1 << k,
+            (1 << k) + (1 << max(k - 23, 0)),
+            (1 << (k + 1)) - (1 << max(k - 24, 0)),
+        ):
+            half = base + (1 << max(k - 24, 0))
+            found |= {half - 1, half, half + 1, -half, 1 - half, base + 1}
+    return np.array(sorted(n for n in found if low <= n <= high), dtypes.BY_SHORT[dtype].numpy)
+
+
+def _arithmetic() -> list[Sample]:
+    found = []
+    for d in LESSER:
+        for op in (*BINARY, *COMPARED, compare.LessThanTotalOrder):
+            found.append(Sample(op(), pairs(edges(d), few(d)), note="edges"))
+        for op in (binary.Add, binary.Mul, binary.Div, compare.LessThan):
+            found.append(
+                Sample(op(), (few(d).reshape(1, -1), few(d)[:3].reshape(3, 1)), note="broadcast")
+            )
+            found.append(Sample(op(), (edges(d), array(d, 3)), note="scalar"))
+        for op in (unary.Abs, unary.Sign, *(() if d[0] == "u" else (unary.Neg,))):
+            found.append(Sample(op(), (edges(d),), note="edges"))
+        for n in _within(d, DIVISORS):
+            for op in (binary.Div, binary.Rem):
+                found.append(Sample(op(), (edges(d), array(d, n)), frozenset({1}), note=f"by{n}"))
+        for n in _within(d, (0, 1, 2, 3, 7)):
+            found.append(
+                Sample(binary.Pow(), (edges(d), array(d, n)), frozenset({1}), note=f"to{n}")
+            )
+        found += _choices(d) + _conversions(d) + _sums(d) + _indexed(d)
+    for d in (*SMALL, "u32", "i64"):
+        exponents = array(d, _within(d, (0, 1, 2, 5, 31, 33, 63, 64, 100, -1, -2)))
+        found.append(Sample(binary.Pow(), pairs(few(d), exponents), note="edges"))
+    return found
+
+
+def _choices(d: str) -> list[Sample]:
+    x = edges(d)
+    low, high = array(d, few(d)[2]), array(d, few(d)[-3])
+    coins = (np.arange(x.size) % 2).astype(bool)
+    return [
+        Sample(selection.Clamp(), (low, x, high), note="scalars"),
+        Sample(selection.Clamp(), (array(d, 3), x, array(d, 90)), frozenset({0, 2}), note="known"),
+        Sample(selection.Clamp(), (x, np.zeros_like(x), x[::-1].copy()), note="full"),
+        Sample(selection.Where(), (coins, x, x[::-1].copy())),
+        Sample(selection.Where(), (coins, x, array(d, 5)), note="scalar"),
+    ]
+
+
+def _conversions(d: str) -> list[Sample]:
+    convert = convert_dtype.ConvertDType
+    found = [
+        Sample(convert(dtypes.BY_SHORT[to]), (edges(d),), note=to)
+        for to in ("bool", "i32", "f32", *LESSER)
+    ]
+    inside = np.array([n for n in edges(d).tolist() if abs(n) < 2**17], edges(d).dtype)
+    found.append(Sample(convert(dtypes.F16), (inside,), note="f16"))
+    found.append(Sample(convert(dtypes.F32), (ties(d),), note="ties") if ties(d).size else found[0])
+    for source in (array("f32", FLOATS), array("f16", HALVES), edges("i32"), array("bool", [0, 1])):
+        found.append(Sample(convert(dtypes.BY_SHORT[d]), (source,), note=d))
+    return found
+
+
+def _sums(d: str) -> list[Sample]:
+    x = edges(d)
+    even = np.resize(x, (3, 8, 2))
+    found = []
+    for op in (reduce.ReduceSum, reduce.ReduceProduct, reduce.ReduceMax, reduce.ReduceMin):
+        found.append(Sample(op((0,)), (x,), note="edges"))
+        found.append(Sample(op((0, 2)), (even,)))
+        found.append(Sample(op(()), (x,), note="none"))
+    found.append(Sample(reduce.ReduceSum((0,)), (np.full(3000, x[-1]),), note="long"))
+    for least in (False, True):
+        for out in ("i32", "i64", "u8"):
+            arg = arg_min_max.ArgMinMax(1, dtypes.BY_SHORT[out], is_min=least)
+            found.append(Sample(arg, (even,), note=f"{out}{least}"))
+    return found
+
+
+def _indexed(d: str) -> list[Sample]:
+    """Matmul, scatters, gathers, slices."""
+    t_ = dtypes.BY_SHORT[d]
+    config = dot_general.DotGeneralConfig(t_, t_)
+    dot = dot_general.DotGeneral((1,), (), (0,), (), config)
+    x = np.resize(edges(d), (3, 5))
+    y = np.resize(few(d), (5, 4))
+    updates = np.resize(few(d), (6, 2))
+    places = array("i32", [[0], [2], [0], [3], [9], [2]])
+    found = [Sample(dot, (x, y))]
+    table = np.resize(edges(d), (4, 2))
+    found += [
+        Sample(kind(1, (1,), (0,), (0,), False, False), (table, places, updates))
+        for kind in (scatter.ScatterSum, scatter.ScatterMax, scatter.ScatterMin)
+    ]
+    found.append(Sample(gather.Gather(1, (1,), (0,), (0,), (1, 2), False), (table, places)))
+    index = edges(d).reshape(-1, 1)
+    rows = array("f32", np.arange(8), (4, 2))
+    found.append(
+        Sample(gather.Gather(1, (1,), (0,), (0,), (1, 2), False), (rows, index), note="far")
+    )
+    start = (array(d, edges(d)[-1]), array(d, 0))
+    found.append(Sample(dynamic_slice.DynamicSlice((2, 2)), (rows, *start), note="far"))
+    found.append(Sample(dynamic_slice.DynamicSlice((2, 2)), (table, *start)))
+    found.append(Sample(dynamic_slice.DynamicUpdateSlice(), (table, table[:2, :1].copy(), *start)))
+    found.append(Sample(shape.Concatenate(0), (x, x[:1])))
+    found.append(Sample(shape.Reverse((1,)), (x,)))
+    found.append(Sample(shape.BroadcastInDim(t(d, 2, 3, 5), (1, 2)), (x,)))
+    found.append(Sample(pad.Pad((pad.PadAxis(1, 2, 1), pad.PadAxis(-1, 1, 0))), (x, array(d, 7))))
+    found.append(Sample(iota.Iota(t(d, 3, 4), 1), ()))
+    return found
+
+
+SAMPLES = _bitwise() + _arithmetic()
 
 
 def _rejects() -> list[Reject]:

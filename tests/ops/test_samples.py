@@ -18,7 +18,7 @@ from coremlc.ir.literal import TensorData
 from coremlc.ir.op import REGISTRY
 from coremlc.ops.leaves import Constant
 from coremlc.passes.decompose import decompose
-from coremlc.signature import Signature
+from coremlc.signature import KEY, Signature
 from tests.ops import catalogue
 from tests.ops.samples import Reject, Sample
 
@@ -33,6 +33,13 @@ def expected(sample: Sample) -> tuple[np.ndarray, ...]:
     return evaluate.apply(sample.op, sample.operands, types)
 
 
+def stated(x: np.ndarray) -> tuple[int, int] | None:
+    """The range that an int64 input needs which does not fit in int32."""
+    if x.dtype != np.int64 or not x.size or np.array_equal(x, x.astype(np.int32)):
+        return None
+    return dtypes.BY_NUMPY[x.dtype].limits
+
+
 def graph_of(sample: Sample) -> tuple[Graph, dict[str, np.ndarray]]:
     """The graph of the op alone, and its inputs."""
     g = Builder()
@@ -42,7 +49,7 @@ def graph_of(sample: Sample) -> tuple[Graph, dict[str, np.ndarray]]:
             values.append(g.add(Constant(TensorData(type_.dtype, x))))
             continue
         values.append(g.parameter(type_))
-        inputs.append(Input(f"x{i}"))
+        inputs.append(Input(f"x{i}", range=stated(x)))
         given[f"x{i}"] = x
     results = g.add_multi(sample.op, *values)
     outputs = tuple(Output(f"y{i}") for i in range(len(results)))
@@ -91,8 +98,9 @@ def test_engines_agree(sample: Sample) -> None:
     graph, given = graph_of(sample)
     for target in sample.targets:
         recipe = Recipe(targets.get(target))
-        program = build_model(graph, recipe).model.program
-        signature = Signature.of_graph(graph, recipe.target)
+        model = build_model(graph, recipe).model
+        program = model.program
+        signature = Signature.from_json(model.description.metadata.user_defined[KEY])
         for engine in ENGINES:
             with load_program(program, engine=engine) as executable:
                 out = signature.decode(executable.run(signature.encode(given)))
