@@ -226,7 +226,7 @@ class _File:
         if cls is None or not cls.gomlx:
             raise FormatError(f"op {node.op!r} is unknown to this coremlc", fix="update coremlc")
         extra: dict[str, Any] = _static(node.op, types, operands)
-        names = function_fields(cls)
+        names = function_fields(cls)  # type: ignore[arg-type]  # Op has a hash in its dataclasses
         if len(node.functions) != len(names):
             count = len(node.functions)
             raise FormatError(

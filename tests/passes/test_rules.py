@@ -12,11 +12,13 @@ from coremlc.dtypes import BOOL, F32, I32
 from coremlc.ir import verify
 from coremlc.ir.graph import Graph
 from coremlc.ir.text import print_graph
-from coremlc.ops import binary, convert_dtype, leaves, reduce, shape, unary
+from coremlc.ir.types import TensorType
+from coremlc.ops import binary, compare, convert_dtype, leaves, reduce, shape, unary
 from coremlc.ops.selection import Where
 from coremlc.passes.pipeline import simplify
 from coremlc.passes.rules import RULES
 from tests.ir.graphs import arrays, const, graph, ops, run, same
+from tests.ops.control_flow import branch, loop
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,29 @@ def cut(g, x, starts, limits, strides=None):
 
 
 ADD, SUB, MUL, DIV, NEG = binary.Add(), binary.Sub(), binary.Mul(), binary.Div(), unary.Neg()
+
+SUM = reduce.ReduceSum((0,))
+UNTIL = loop((TensorType(BOOL),), lambda g, p: p, lambda g, p: g.add(unary.LogicalNot(), p))
+
+
+def counted(g, start, x):
+    """x doubled twice, by a loop."""
+    op = loop(
+        (start.type, x.type),
+        lambda b, i, y: b.add(compare.LessThan(), i, const(b, 2, "i32")),
+        lambda b, i, y: (b.add(ADD, i, const(b, 1, "i32")), b.add(ADD, y, y)),
+    )
+    return g.add_multi(op, start, x)[1]
+
+
+def picked(g, p, x, op):
+    """`p ? op(x) : x`; of a scalar op -1 for x."""
+
+    def other(b):
+        return x if op is NEG else const(b, -1)
+
+    return g.add(branch(lambda b: b.add(op, x), other), p)
+
 
 FIRED = [
     Case("identity", lambda g, a: g.add(leaves.Identity(), a), ("f32[2]",), "-> a"),
@@ -271,6 +296,22 @@ NEAR = [
         "implicit", lambda g, a: g.add(reduce.ReduceMax((0,)), wide(g, a, 4, 2, axes=(1,))),
         ("f32[2]",), "BroadcastInDim(a):f32[4,2] ReduceMax(%):f32[2] -> %",
     ),
+]  # fmt: skip
+
+FIRED += [
+    Case("unrolled", lambda g, a: counted(g, const(g, 0, "i32"), a), ("f32[2]",),
+         "Add(a, a):f32[2] Add(%, %):f32[2] -> %"),
+    Case("branch_known", lambda g, a: picked(g, const(g, True, "bool"), a, SUM), ("f32[2]",),
+         "ReduceSum(a):f32[] -> %"),
+    Case("select_cheap", lambda g, p, a: picked(g, p, a, NEG), ("bool[]", "f32[2]"),
+         "Neg(b):f32[2] Where(a, %, b):f32[2] -> %"),
+]  # fmt: skip
+NEAR += [
+    Case("unrolled", lambda g, p: g.add(UNTIL, p), ("bool[]",), "While(a):bool[] -> %"),
+    Case("branch_known", lambda g, p, a: picked(g, p, a, SUM), ("bool[]", "f32[2]"),
+         "If(a):f32[] -> %"),
+    Case("select_cheap", lambda g, p, a: picked(g, p, a, SUM), ("bool[]", "f32[2]"),
+         "If(a):f32[] -> %"),
 ]  # fmt: skip
 
 
