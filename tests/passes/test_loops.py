@@ -33,9 +33,8 @@ def spans(op: While, *start: int | tuple[int, int]) -> loops.Spans:
     results = g.add_multi(op, *values)
     ranges = [s if isinstance(s, tuple) else (s, s) for s in start]
     found = loops.of_loop(results[0].node, dict(zip(values, ranges, strict=True)))
-    for trial in np.random.default_rng(0).integers(
-        *np.array(ranges).T + [[0], [1]], (20, len(start))
-    ):
+    low, high = np.array(ranges).T
+    for trial in np.random.default_rng(0).integers(low, high + 1, (20, len(start))):
         _check(op, found, [np.array(x) for x in trial])
     return found
 
