@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coremlc import __version__, targets
-from coremlc.bundle.files import reading
 from coremlc.cache import Key, Store
-from coremlc.errors import MachineError, RefusalsError, UsageError
+from coremlc.errors import FormatError, MachineError, RefusalsError, UsageError, Where
 from coremlc.report import CompileReport
 from coremlc.targets import Target
 
@@ -273,8 +272,14 @@ def graph_text(path: Path, stage: str | None = None, recipe: Recipe | None = Non
 
 def key_of(graph: Path, recipe: Recipe) -> Key:
     """The key of the bundle: the file names its weights by their SHA-256."""
-    with reading(graph):
+    try:
         data = graph.read_bytes()
+    except OSError as error:
+        raise FormatError(
+            f"the graph can't be read: {error.strerror}",
+            fix="check the path and its permissions",
+            where=Where(file=str(graph)),
+        ) from None
     return Key.of(
         {
             "format": CACHE_FORMAT,
