@@ -7,7 +7,7 @@ import numpy as np
 from coremlc.compare import difference
 from coremlc.errors import InternalError
 from coremlc.ir import evaluate
-from coremlc.ir.graph import Graph
+from coremlc.ir.graph import Graph, walk
 from coremlc.ir.op import Array
 from coremlc.runner import random_array
 from coremlc.signature import Signature
@@ -28,6 +28,8 @@ class PassCheck:
         self._expected: list[Array] = []
 
     def __call__(self, stage: str, graph: Graph) -> None:
+        if any(node.op.evaluate is None for node in walk(graph.main)):
+            return  # an op that is refused: the passes are about to tell
         if not self._expected:
             rng = np.random.default_rng(SEED)
             ports = Signature.of_graph(graph, DEFAULT).inputs
