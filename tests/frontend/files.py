@@ -162,3 +162,11 @@ def weighted() -> File:
     w = file.constant(np.arange(400, dtype=np.float32), "Float32")
     file.result(file.node("Add", (x, w), "Float32", 400))
     return file
+
+
+def refusing() -> File:
+    """`y = -x`; a test says that Neg is refused, whatever is lowered by now."""
+    file = File()
+    x = file.input("x", "Float32", 2)
+    file.result(file.node("Neg", (x,), "Float32", 2))
+    return file

@@ -23,7 +23,9 @@ from coremlc.ir.text import print_graph
 from tests.conftest import FIXTURES
 
 NAMES = sorted(path.parent.name for path in FIXTURES.glob("*/graph.pb"))
-FAST = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SMALL = [name for name in NAMES if (FIXTURES / name / "graph.pb").stat().st_size < 6000]
+"""Enough for what runs at every commit."""
+FAST = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 class Place:
@@ -67,7 +69,7 @@ PLACES = {name: Place(name) for name in NAMES}
 @FAST
 @given(st.data())
 def test_changed_bytes(data):
-    place = PLACES[data.draw(st.sampled_from(NAMES))]
+    place = PLACES[data.draw(st.sampled_from(SMALL))]
     content = bytearray(place.data)
     for _ in range(data.draw(st.integers(1, 8))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
@@ -77,7 +79,7 @@ def test_changed_bytes(data):
 @FAST
 @given(st.data())
 def test_truncations_and_splices(data):
-    place = PLACES[data.draw(st.sampled_from(NAMES))]
+    place = PLACES[data.draw(st.sampled_from(SMALL))]
     end = data.draw(st.integers(0, len(place.data)))
     start = data.draw(st.integers(0, len(place.data)))
     place.read(place.data[:end] + place.data[start:])
@@ -144,28 +146,28 @@ def mutate(place: Place, seed: int) -> bool:
     return place.read(file.SerializeToString())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SMALL)
 def test_changed_fields(name):
     """Well-formed protobuf that says something else."""
-    read_well = sum(mutate(PLACES[name], seed) for seed in range(250))
-    assert 0 < read_well < 250
+    read_well = sum(mutate(PLACES[name], seed) for seed in range(120))
+    assert 0 < read_well < 120
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_many_changed_fields(name):
-    for seed in range(250, 8000):
+    for seed in range(120, 4000):
         mutate(PLACES[name], seed)
 
 
-TEXTS = {name: print_graph(read(FIXTURES / name / "graph.pb")) for name in NAMES}
+TEXTS = {name: print_graph(read(FIXTURES / name / "graph.pb")) for name in SMALL}
 
 
 @FAST
 @given(st.data())
 def test_changed_text(data):
     """The reader of the text form: the same promise."""
-    text = TEXTS[data.draw(st.sampled_from(NAMES))]
+    text = TEXTS[data.draw(st.sampled_from(SMALL))]
     at = data.draw(st.integers(0, len(text)))
     cut = data.draw(st.integers(0, 20))
     put = data.draw(st.text(alphabet='%(){}[]=,:->#"\\0159fi_ \n', max_size=6))

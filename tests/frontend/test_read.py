@@ -14,9 +14,10 @@ from coremlc.frontend import read
 from coremlc.ir import evaluate, verify
 from coremlc.ir.graph import walk
 from coremlc.ops.leaves import Constant
+from coremlc.ops.refused import REFUSED
 from coremlc.passes.pipeline import simplify
 from tests.conftest import FIXTURES
-from tests.frontend.files import File, adding, fill, safetensors, weighted
+from tests.frontend.files import File, adding, fill, refusing, safetensors, weighted
 
 NAMES = sorted(path.parent.name for path in FIXTURES.glob("*/graph.pb"))
 
@@ -526,12 +527,38 @@ def test_a_file_that_is_too_large(tmp_path):
     refused(path, "more than 67108864")
 
 
-def test_refused_ops_are_read(tmp_path):
+def test_refused_ops_are_read(tmp_path, monkeypatch):
     """So that all refusals come at once, later."""
+    monkeypatch.setitem(REFUSED, "Neg", "only in this test")
+    assert [n.op.kind for n in read(refusing().save(tmp_path)).main.nodes] == ["Unsupported"]
+
+
+def closure(parent: int) -> File:
+    """A body of function `parent` that uses x of main."""
     file = File()
-    x = file.input("x", "Int32", 4)
-    file.result(file.node("FusedScaledDotProductAttentionVJP", (x,), "Int32", 4))
-    assert [n.op.kind for n in read(file.save(tmp_path)).main.nodes] == ["Unsupported"]
+    x = file.input("x", "Float32", 2)
+    file.result(file.node("Call", (), "Float32", 2, functions=(1,)))
+    body = file.function("body", pb.Function.CLOSURE)
+    body.parent_plus_1 = parent
+    file.result(file.node("Neg", (x,), "Float32", 2))
+    return file
+
+
+def test_closures_use_values_around_them(tmp_path):
+    graph = read(closure(1).save(tmp_path))
+    verify.check(graph)
+    assert evaluate.run(graph.main, [np.float32([1, 2])])[0].tolist() == [-1, -2]
+
+
+@pytest.mark.parametrize("parent", [0, 2, 7])
+def test_closures_stay_where_they_belong(parent, tmp_path):
+    refused(closure(parent).save(tmp_path), "closure 'body'", "outside the function")
+
+
+def test_named_functions_see_nothing_around_them(tmp_path):
+    file = closure(1)
+    file.into.kind = pb.Function.NAMED
+    refused(file.save(tmp_path), "value %1 is not defined before", "node %3 (Neg)")
 
 
 def test_fill_sets_nested_messages():
