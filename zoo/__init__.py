@@ -1,0 +1,1 @@
+"""Real models: fetched as pinned packages, made into graphs, compiled. Run by `python -m zoo`."""

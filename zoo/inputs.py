@@ -1,0 +1,91 @@
+"""What the models of the zoo are run on: sounds, pictures and texts, always the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = "npt.NDArray[Any]"
+Arrays: TypeAlias = "dict[str, Array]"
+
+NOTES = ((0.10, 0.55, 60), (0.65, 0.55, 64), (1.25, 0.65, 67))  # begin and length in s, MIDI number
+RATE = 22050
+
+
+def tune() -> Array:
+    """C4, E4, G4 one after the other, on something like a struck string, with a little noise.
+
+    Without noise the logarithm of next to nothing would blow up rounding errors. 43844 samples.
+    """
+    time = np.arange(43844) / RATE
+    sound = 0.003 * np.random.default_rng(0).standard_normal(time.shape)
+    for begin, length, number in NOTES:
+        here = time - begin
+        on = (here >= 0) & (here < length)
+        pitch = 440 * 2 ** ((number - 69) / 12)
+        tone = sum(np.sin(2 * np.pi * pitch * k * here) / k**1.5 for k in range(1, 7))
+        sound += np.where(on, 0.3 * tone * np.exp(-3 * here) * np.minimum(1, here / 0.01), 0)
+    return sound.astype(np.float32).reshape(1, -1, 1)
+
+
+def vowel() -> Array:
+    """36 ms of a sung vowel at 16 kHz: a buzz of 120 Hz through two formants, [1, 576]."""
+    time = np.arange(576) / 16000
+    sound = np.zeros_like(time)
+    for k in range(1, 40):
+        pitch = 120 * k
+        loud = 1 / (1 + ((pitch - 700) / 120) ** 2) + 0.6 / (1 + ((pitch - 1200) / 150) ** 2)
+        sound += (loud + 0.01) * np.sin(2 * np.pi * pitch * time)
+    return (0.2 * sound / np.abs(sound).max()).astype(np.float32).reshape(1, -1)
+
+
+GLYPHS = {  # 5x7, a row of bits each
+    "C": (14, 17, 16, 16, 16, 17, 14), "D": (28, 18, 17, 17, 17, 18, 28),
+    "E": (31, 16, 16, 30, 16, 16, 31), "G": (14, 17, 16, 23, 17, 17, 15),
+    "L": (16, 16, 16, 16, 16, 16, 31), "M": (17, 27, 21, 21, 17, 17, 17),
+    "O": (14, 17, 17, 17, 17, 17, 14), "R": (30, 17, 17, 30, 20, 18, 17),
+    "X": (17, 17, 10, 4, 10, 17, 17), "0": (14, 17, 19, 21, 25, 17, 14),
+    "2": (14, 17, 1, 2, 4, 8, 31), "6": (6, 8, 16, 30, 17, 17, 14), " ": (0,) * 7,
+}  # fmt: skip
+
+
+def lettering(text: str, scale: int) -> Array:
+    """Black letters on white, with soft edges; values 0 to 1."""
+    rows = np.zeros((9, 6 * len(text) + 2))
+    for i, letter in enumerate(text):
+        for y, bits in enumerate(GLYPHS[letter]):
+            for x in range(5):
+                rows[1 + y, 2 + 6 * i + x] = bits >> (4 - x) & 1
+    ink = np.kron(rows, np.ones((scale, scale)))
+    soft = np.hanning(scale + 2)[1:-1]
+    soft /= soft.sum()
+    for axis in (0, 1):
+        ink = np.apply_along_axis(lambda line: np.convolve(line, soft, "same"), axis, ink)
+    return 1 - 0.9 * ink
+
+
+def picture(text: str, height: int, width: int, scale: int) -> Array:
+    """Lettering in the middle of a white picture: [1, 3, height, width], -1 to 1."""
+    page = np.ones((height, width))
+    letters = lettering(text, scale)[:height, :width]
+    top, left = (height - letters.shape[0]) // 2, (width - letters.shape[1]) // 2
+    page[top : top + letters.shape[0], left : left + letters.shape[1]] = letters
+    return np.repeat(2 * page.astype(np.float32)[None, None] - 1, 3, 1)
+
+
+def file_bytes(path: Path) -> Array:
+    """Beginning and end of a file as Magika wants them: i32[1, 2048], 256 where nothing is."""
+    content = path.read_bytes()
+    begin, end = content[:4096].lstrip()[:1024], content[-4096:].rstrip()[-1024:]
+    row = np.full(2048, 256, np.int32)
+    row[: len(begin)] = list(begin)
+    row[2048 - len(end) :] = list(end)
+    return row[None]
+
+
+def random(seed: int, *shape: int) -> Array:
+    """Normal numbers."""
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
