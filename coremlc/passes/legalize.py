@@ -33,11 +33,13 @@ from coremlc.ir.literal import TensorData
 from coremlc.ir.op import REGISTRY, Op, Range
 from coremlc.ir.types import TensorType
 from coremlc.ops.binary import Add, Sub, mod
+from coremlc.ops.control_flow import While
 from coremlc.ops.convert_dtype import ConvertDType
 from coremlc.ops.leaves import Constant, constant
 from coremlc.ops.refused import REFUSED, Unsupported
 from coremlc.ops.selection import Clamp
 from coremlc.passes import ranges, words
+from coremlc.passes.loops import of_loop
 from coremlc.passes.smart import SmartBuilder
 from coremlc.passes.words import Operand, Words
 
@@ -47,7 +49,6 @@ SMALL = frozenset(d for d in BY_NAME.values() if d.is_integer and d.bits <= 16)
 NARROWED: dict[DType, DType] = {F64: F32, **dict.fromkeys((*words.LONG, words.U32, *SMALL), I32)}
 BF16 = BY_NAME["BFloat16"]
 """Widened before (passes/bfloat16)."""
-MAX_RANK = 5
 _WHY: dict[str, str] = {
     "int": "Core ML computes in int32; its exact emulation is not built yet",
     "uint": "Core ML has no unsigned arithmetic; its exact emulation is not built yet",
@@ -151,10 +152,8 @@ class Legalizer:
 
     def _check_type(self, t: TensorType, place: Place) -> None:
         dtype = t.dtype
-        if dtype in LEGAL and t.rank <= MAX_RANK:
+        if dtype in LEGAL:
             return
-        if t.rank > MAX_RANK:
-            self._refuse(f"{t} has rank {t.rank}, Core ML stops at {MAX_RANK}", "merge axes", place)
         if dtype in (F64, C128):
             self._float64.append(str(_where(place)))
             if self._strict:
@@ -176,32 +175,31 @@ class Legalizer:
     ) -> None:
         """A node whose bodies get legalized too, each 64-bit value in the form it has around."""
         op = node.op
-        loops = _is_loop(node)
+        loop = of_loop(node, known) if isinstance(op, While) else None
         names = [f.name for f in dataclasses.fields(op) if _is_body(op, f.name)]  # type: ignore[arg-type]
-        giving = [name for name in names if not (loops and name == "cond")]
-        spans = [known[o] for o in node.operands]
-        before = len(self.refusals)
-        while True:
-            del self.refusals[before:]
-            inner = {name: g.inner() for name in names}
-            found = {
-                name: self._body(inner[name], getattr(op, name), spans, mapped, known)
-                for name in names
-            }
+        giving = [name for name in names if loop is None or name == "body"]
+        inner = {name: g.inner() for name in names}
+        found = {}
+        for name in names:
+            body: Function = getattr(op, name)
+            if loop is not None:
+                held = loop.entered if name == "body" else loop.state
+                known.update(zip(body.parameters, held, strict=True))
+                for value, span in zip(body.parameters, loop.state, strict=True):
+                    mapped[value] = self._parameter(inner[name], value, span)
+            found[name] = self._body(inner[name], body, mapped, known)
+        if loop is None:
             given = [[known[r] for r in getattr(op, name).results] for name in giving]
             results = [_union(list(each)) for each in zip(*given, strict=True)]
-            wider = [_widened(*each) for each in zip(node.operands, spans, results, strict=False)]
-            if not loops or wider == spans:
-                break
-            spans = wider
-        results = spans if loops else results
+        else:
+            results = list(loop.state)
         wide = [words.is_wide(r.type, s) for r, s in zip(node.results, results, strict=True)]
         functions = {}
         for name in names:
             flags = wide if name in giving else [False]
             functions[name] = inner[name].finish(*words.shaped(inner[name], found[name], flags))
         operands = [mapped[o] for o in node.operands]
-        flags = wide if loops else [False] * len(operands)
+        flags = [False] * len(operands) if loop is None else wide
         g.source, g.label = node.source, node.label
         fresh = Node(
             dataclasses.replace(op, **functions),  # type: ignore[type-var]
@@ -224,14 +222,10 @@ class Legalizer:
         self,
         g: SmartBuilder,
         body: Function,
-        spans: list[Range],
         mapped: dict[Value, Operand],
         known: dict[Value, Range],
     ) -> list[Operand]:
-        """Results of a body whose parameters lie in `spans`."""
-        for value, span in zip(body.parameters, spans, strict=False):
-            known[value] = span
-            mapped[value] = self._parameter(g, value, span)
+        """Results of a body whose parameters are mapped."""
         for node in body.nodes:
             self._node(g, node, mapped, known)
         return [mapped[r] for r in body.results]
@@ -315,17 +309,6 @@ def _one(x: Operand) -> Value:
 
 def _is_body(op: Op, name: str) -> bool:
     return isinstance(getattr(op, name), Function)
-
-
-def _is_loop(node: Node) -> bool:
-    """Whether the bodies take the operands, and one of them gives what they take next."""
-    return all(len(body.parameters) == len(node.operands) for body in node.op.bodies)
-
-
-def _widened(operand: Value, span: Range, result: Range) -> Range:
-    """What a loop's value lies in, if it begins in `span` and a turn gives `result`."""
-    inside = span[0] <= result[0] and result[1] <= span[1]
-    return span if inside else ranges.full(operand.type)
 
 
 def _union(spans: list[Range]) -> Range:

@@ -156,13 +156,12 @@ def is_wide(t: TensorType, interval: Range) -> bool:
 
 
 def shaped(g: Builder, operands: Iterable[Operand], wide: Iterable[bool]) -> tuple[Value, ...]:
-    """The values of operands, two for those that shall be wide."""
+    """The values of operands, two for those that shall be wide; others are known to fit in one."""
     c = Calc(g)
     found: list[Value] = []
     for x, is_long in zip(operands, wide, strict=True):
         if not is_long:
-            assert isinstance(x, Value), "words where one is asked for"
-            found.append(x)
+            found.append(c.fit(x.low, x.low.type.shape) if isinstance(x, Words) else x)
             continue
         pair = x if isinstance(x, Words) else c.extend(x)
         found += [c.fit(word, pair.low.type.shape) for word in (pair.high, pair.low)]
