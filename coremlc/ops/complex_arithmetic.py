@@ -185,15 +185,15 @@ def _polar(log_size: Term, angle: Term) -> Pair:
     """Exp of (log_size, angle). The exponential is applied by halves: it alone may overflow."""
     half = exp(log_size * 0.5)
     re = cos(angle) * half * half
-    im = where(angle.equals(0.0), angle, sin(angle) * half * half)
-    gone = log_size.equals(-math.inf)
-    return where(gone, 0.0, re), where(gone, 0.0, im)
+    return re, where(angle.equals(0.0), angle, sin(angle) * half * half)
 
 
 @formula(unary.Exp)
 def complex_exp(x: Pair) -> Pair:
     """The real part is the logarithm of the size, the imaginary part the angle."""
-    return _polar(*x)
+    re, im = _polar(*x)
+    gone = x[0].equals(-math.inf)
+    return where(gone, 0.0, re), where(gone, 0.0, im)
 
 
 @formula(unary.Expm1)
@@ -263,9 +263,10 @@ def power(op: Op, g: Graph, x: Parts, y: Parts) -> Parts:
         return Parts(re.value, im.value)
     (a, b), (c, d) = base, exponent
     size, angle = _log_size(a, b), atan2(b, a)
-    re, im = _polar(c * size - d * angle, c * angle + d * size)
+    vanishes = (abs(angle) + abs(b) + abs(d)).equals(0.0) & (c * size).equals(-math.inf)
+    re, im = _polar(c * size - d * angle, where(vanishes, 0.0, c * angle + d * size))
     from_zero = a.equals(0.0) & b.equals(0.0)
-    at_zero = where(-c < 0.0, c * 0.0, math.nan)
+    at_zero = where(-c < 0.0, abs(a), math.nan)
     to_zero = c.equals(0.0) & d.equals(0.0)
     re = where(to_zero, 1.0, where(from_zero, at_zero, re))
     im = where(to_zero, 0.0, where(from_zero, at_zero, im))

@@ -15,10 +15,11 @@ from coremlc.compiler import Recipe, build_model
 from coremlc.engine.base import load_program
 from coremlc.ir.op import Op
 from coremlc.ops import binary, complex, fft, unary
+from coremlc.ops.elementwise import Elementwise
 from coremlc.signature import Signature
 from coremlc.targets import DEFAULT
 from tests.frontend.files import File
-from tests.ops.samples import Sample
+from tests.ops.samples import Sample, pairs
 from tests.ops.test_samples import ENGINES, expected, graph_of
 
 N = 20_000
@@ -131,6 +132,39 @@ def test_cuts_follow_the_sign_of_zero() -> None:
         np.testing.assert_allclose(got.imag, [np.pi, -np.pi], rtol=1e-6)
     for got in outputs(Sample(complex.Conj(), (z,))):
         assert np.signbit(got.imag).tolist() == [True, False, False]
+
+
+SPECIAL = [0.0, -0.0, 1.5, -2.0, np.inf, -np.inf, np.nan]
+XLA = {
+    **{op: op.__name__.lower() for op in (unary.Abs, unary.Sign, unary.Exp, unary.Expm1)},
+    **{op: op.__name__.lower() for op in (unary.Log, unary.Log1p, unary.Sqrt, unary.Rsqrt)},
+    **{op: op.__name__.lower() for op in (binary.Add, binary.Mul, binary.Div, binary.Pow)},
+}
+
+
+@pytest.mark.parametrize("op", XLA, ids=lambda op: op.__name__)
+def test_where_numpy_and_xla_agree_so_do_we(op: type[Elementwise]) -> None:
+    """Every complex number, and pair of them, whose parts are 0, finite, infinite or NaN."""
+    jax = pytest.importorskip("jax")
+    z = np.array([complex_(re, im) for re in SPECIAL for im in SPECIAL])
+    operands = (z,) if op.arity == 1 else pairs(z, z)
+    sample = Sample(op(), operands)
+    (numpy,) = expected(sample)
+    xla = np.asarray(jax.jit(getattr(jax.lax, XLA[op]))(*operands))
+    agreed = alike(numpy, xla)
+    assert agreed.mean() > 0.6
+    for got in outputs(sample):
+        assert np.all(alike(got, numpy) | ~agreed)
+
+
+def alike(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Part by part, NaN included."""
+    with np.errstate(all="ignore"):
+        near = [
+            (p == q) | (np.isnan(p) & np.isnan(q)) | (np.abs(p - q) <= 1e-5 * np.abs(q))
+            for p, q in ((x.real, y.real), (x.imag, y.imag))
+        ]
+    return near[0] & near[1]
 
 
 def complex_(re: float, im: float) -> np.complex64:
