@@ -33,10 +33,11 @@ from coremlc.errors import (
 from coremlc.ir.graph import Input, Output
 from coremlc.ops import binary, leaves, unary
 from coremlc.ops.convert_dtype import ConvertDType
+from coremlc.ops.refused import REFUSED
 from coremlc.passes.rules import RULES
 from coremlc.signature import Signature
 from tests.conftest import FIXTURES
-from tests.frontend.files import File, adding, weighted
+from tests.frontend.files import File, adding, refusing, weighted
 from tests.ir.graphs import const, graph, run, t
 
 NAMES = sorted(path.parent.name for path in FIXTURES.glob("*/graph.pb"))
