@@ -10,6 +10,7 @@ from coremlc.ir.verify import refusals
 from coremlc.passes.bfloat16 import widen_bfloat16
 from coremlc.passes.decompose import decompose
 from coremlc.passes.legalize import Legalizer
+from coremlc.passes.rank import merge_ranks
 from coremlc.passes.smart import SmartBuilder, live, rebuild
 from coremlc.passes.split_complex import split_complex
 
@@ -27,7 +28,8 @@ def run(graph: Graph, *, strict: bool = False, after: Observer | None = None) ->
 
     Decomposing comes before splitting and legalizing, so that dtypes change on primitives only, and
     after, for what legalizing adds. Splitting comes before legalizing: the parts of complex128 are
-    float64. bfloat16 widens there too, since each primitive rounds.
+    float64. bfloat16 widens there too, since each primitive rounds; and ranks
+    above 5 are merged, since that is clear of primitives only.
 
     Raises:
         RefusalsError: every op, dtype and range that has no exact form, at once.
@@ -40,7 +42,8 @@ def run(graph: Graph, *, strict: bool = False, after: Observer | None = None) ->
     legalizer.check(graph)
     primitive = graph.with_main(decompose(graph.main))
     observe("decompose", primitive)
-    real = widen_bfloat16(split_complex(primitive))
+    real, refused = merge_ranks(widen_bfloat16(split_complex(primitive)))
+    legalizer.refusals += refused
     observe("split", real)
     legal = legalizer.graph(real)
     raise_all(legalizer.refusals)

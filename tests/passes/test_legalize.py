@@ -273,7 +273,7 @@ def test_small_integers_wrap_in_int32(dtype, op):
     np.testing.assert_array_equal(got, due.astype(np.int32))
 
 
-def test_rank_6_is_refused_where_it_is_made():
+def test_an_output_of_rank_6_is_refused_where_it_is_made():
     def make(g, a):
         g.source = "model.go:5"
         x = g.add(shape.Reshape((1, 1, 2, 1, 1, 3)), a)
@@ -281,7 +281,7 @@ def test_rank_6_is_refused_where_it_is_made():
         return g.add(MUL, x, x)
 
     texts = told(graph(make, "f32[2,3]"))
-    assert any("has rank 6, Core ML stops at 5" in x and "model.go:5" in x for x in texts)
+    assert any("has rank 6, Core ML stops at 5" in x and "model.go:6" in x for x in texts)
 
 
 def test_rank_6_that_vanishes_is_no_matter():
