@@ -23,6 +23,7 @@ func TestAttention(t *testing.T) {
 		"plain":  {Scale: 0.5},
 		"causal": {Scale: 0.5, UseCausalMask: true},
 		"masked": {Scale: 0.5},
+		"biased": {Scale: 0.5},
 	} {
 		for _, layout := range []attention.AxesLayout{attention.LayoutBSHD, attention.LayoutBHSD} {
 			t.Run(name+" "+layout.String(), func(t *testing.T) {
@@ -40,6 +41,9 @@ func TestAttention(t *testing.T) {
 							dims = []int{2, 5, 4, 5}
 						}
 						options.AttentionMask = Const(x.Graph(), tensors.FromFlatDataAndDimensions(slices.Repeat(mask, 20), dims...))
+					}
+					if name == "biased" { // of the same axes in either layout
+						options.AttentionBias = IotaFull(x.Graph(), shapes.Make(dtypes.Float32, 1, 4, 5, 5))
 					}
 					out, _ := attention.Core(q, kv, Sin(kv), layout, options)
 					return out
@@ -73,5 +77,16 @@ func TestAttention(t *testing.T) {
 				sameFloats(t, floats(vectors(t, path)["out.y"]), tensors.MustCopyFlatData[float32](want))
 			})
 		}
+	}
+}
+
+// TestQKVProjection: GoMLX calls the fused projection with three axes, which its contract does not allow; then it decomposes it.
+func TestQKVProjection(t *testing.T) {
+	network := func(scope *model.Scope, x *Node) *Node {
+		return attention.SelfAttention(scope, x, 2, 4).UseQKVProjection().Done()
+	}
+	path := graphPath(t)
+	if err := export.Save(path, model.NewStore(), network, export.Input("x", shapes.Make(dtypes.Float32, 2, 3, 8))); err != nil {
+		t.Fatal(err)
 	}
 }

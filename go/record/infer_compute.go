@@ -163,6 +163,9 @@ func inferFusedQuantizedDense(c *call, a *graphpb.FusedQuantizedDenseAttributes)
 
 func inferFusedAttentionQKVProjection(c *call, a *graphpb.FusedAttentionQKVProjectionAttributes) (inferred, error) {
 	x, w := c.shape(0), c.shape(1)
+	if x.Rank() > 2 { // attention.MultiHeadAttention tries it, though the contract says 2
+		return nil, errDeclined("FusedAttentionQKVProjection of rank above 2")
+	}
 	if x.Rank() != 2 || w.Rank() != 2 || int64(w.Dimensions[1]) != a.QueryDim+2*a.KeyValueDim {
 		return nil, fmt.Errorf("x is %s, wQKV is %s, for %d and twice %d columns", x, w, a.QueryDim, a.KeyValueDim)
 	}

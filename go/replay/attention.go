@@ -28,7 +28,7 @@ func attention(s *steps, n *graphpb.Node, operands []compute.Value) (compute.Val
 	scores := s.dot(q, 3, k, 3)
 	scores = s.binary(s.f.Mul, scores, s.number(a.Options.Scale, qs.DType))
 	if operands[5] != nil {
-		scores = s.binary(s.f.Add, scores, s.overScores(operands[5], layout))
+		scores = s.binary(s.f.Add, scores, s.overScores(operands[5], "")) // [batch, heads, query, key] in either layout
 	}
 	shape := shapes.Make(dtypes.Bool, qs.Dimensions[0], qs.Dimensions[1], qs.Dimensions[2], ks.Dimensions[2])
 	allowed := s.broadcast(s.do(func() (compute.Value, error) { return s.f.Constant([]bool{true}) }), shape)
