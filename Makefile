@@ -25,7 +25,7 @@ test: $(STAMP) ## set up, run the fast tests
 	$(BIN)/python -m pytest -n $(JOBS)
 
 test-all: $(STAMP) ## every test, the slow ones and those that need Go too
-	$(BIN)/python -m pytest -n $(JOBS) -m 'not coreml'
+	$(BIN)/python -m pytest -n $(JOBS) -m 'not coreml and not zoo'
 
 fmt: $(STAMP) ## format Python and Go
 	$(BIN)/ruff format .
@@ -69,6 +69,13 @@ test-harvest: $(STAMP) ## compile and run all that make harvest collected
 go: ## gofmt, vet and test the Go module
 	@test -z "$$(gofmt -l go)" || { echo "not formatted:"; gofmt -l go; exit 1; }
 	cd go && go vet ./... && go test ./...
+	go/onnx/patch.sh && cd go/onnx && go vet ./... && go test ./...
+
+zoo: $(STAMP) ## fetch, convert and compile real models into out/zoo (needs Go; LARGE=1: those of over 50 MB too)
+	$(BIN)/python -m zoo $(if $(LARGE),--large)
+
+test-zoo: $(STAMP) ## run the models that are in out/zoo on both engines
+	$(BIN)/python -m pytest -m zoo tests/zoo
 
 current: $(STAMP) ## check that generated files are current
 	PYTHON=$(BIN)/python scripts/current.sh

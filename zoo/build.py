@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo import exact
 from zoo.models import ROOT, GoModel, OnnxModel
 from zoo.packages import fetch
 
@@ -74,6 +75,9 @@ def _from_onnx(model: OnnxModel, file: Path, target: Path, say: Say) -> None:
     )  # fmt: skip
     for line in said.splitlines():
         say(line)
+    say("evaluate in float64")
+    for name, most in exact.add_tolerances(target).items():
+        say(f"{name}: {most:.2g} from float64")
 
 
 def tool(folder: Path, name: str) -> Path:
@@ -91,12 +95,16 @@ _built: set[Path] = set()
 
 def _recipe(model: OnnxModel | GoModel, given: dict[str, np.ndarray]) -> str:
     """What the graph depends on, as text."""
-    sources = [*GO.glob("record/*.go"), *GO.glob("export/*.go"), *GO.glob("onnx/**/*.go")]
-    sources += [GO / "onnx" / "prepare.py", GO / "onnx" / "go.mod", GO / "onnx" / "patch.sh"]
+    sources = [p for f in ("record", "export", "onnx", "onnx/cmd/*") for p in GO.glob(f"{f}/*.go")]
+    sources += [GO / "onnx" / name for name in ("prepare.py", "go.mod", "patch.sh")]
+    sources.append(ROOT / "zoo" / "exact.py")
     code = hashlib.sha256(b"".join(p.read_bytes() for p in sorted(sources))).hexdigest()
     values = {k: hashlib.sha256(v.tobytes()).hexdigest() for k, v in sorted(given.items())}
-    how = [model.rename, model.constants] if isinstance(model, OnnxModel) else [
-        model.maker, *model.arguments]  # fmt: skip
+    how: list[object] = [model.name]
+    if isinstance(model, OnnxModel):
+        how += [model.rename, model.constants]
+    else:
+        how += [model.maker, *model.arguments]
     return json.dumps({"file": model.file.sha256, "code": code, "inputs": values, "how": how})
 
 
