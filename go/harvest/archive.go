@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/protobuf/proto"
 
@@ -39,6 +40,7 @@ type kept struct {
 	archive *archive
 	dir     string
 	graph   *replay.Graph
+	full    atomic.Bool // no more vectors are wanted
 }
 
 // origin is what origin.json holds: who built the graph first, and what is to know of its vectors.
@@ -127,7 +129,10 @@ func (k *kept) note(text string) {
 }
 
 // vector keeps the arrays of one execution, if there is room and they are new.
-func (k *kept) vector(r *record.Recording, inputs, outputs []*buffer) {
+func (k *kept) vector(inputs, outputs []*buffer) {
+	if k.full.Load() {
+		return
+	}
 	arrays := map[string]npz.Array{}
 	for i, p := range k.graph.File.Functions[k.graph.File.Main].Parameters {
 		arrays["in."+p.Name] = inputs[i].array()
@@ -141,6 +146,7 @@ func (k *kept) vector(r *record.Recording, inputs, outputs []*buffer) {
 	}
 	if size > maxVectorBytes {
 		k.note("vectors of more than 4 MiB are left out")
+		k.full.Store(true)
 		return
 	}
 	if err := k.addVector(arrays); err != nil {
@@ -170,6 +176,7 @@ func (k *kept) addVector(arrays map[string]npz.Array) error {
 			return nil
 		}
 	}
+	k.full.Store(true)
 	return nil
 }
 

@@ -110,7 +110,7 @@ func (e *executable) Execute(inputs []compute.Buffer, _ []bool, _ compute.Device
 		e.kept.note("the Go backend failed to run it: " + firstLine(err))
 		return e.zeros()
 	}
-	e.kept.vector(e.Recording, ours, outputs)
+	e.kept.vector(ours, outputs)
 	return asBuffers(outputs), nil
 }
 
