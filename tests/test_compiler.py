@@ -37,10 +37,10 @@ from coremlc.ops.refused import REFUSED
 from coremlc.passes.rules import RULES
 from coremlc.signature import Signature
 from tests.conftest import FIXTURES
+from tests.e2e.fixtures import NAMES, SMALL
 from tests.frontend.files import File, adding, refusing, weighted
 from tests.ir.graphs import const, graph, run, t
 
-NAMES = sorted(path.parent.name for path in FIXTURES.glob("*/graph.pb"))
 EINSUM = FIXTURES / "einsum" / "graph.pb"
 ADD, NEG = binary.Add(), unary.Neg()
 
@@ -129,7 +129,9 @@ class TestInterfaces:
         assert [x[0] for x in got.values()] == [-i for i in range(len(names))]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [n if n in SMALL else pytest.param(n, marks=pytest.mark.slow) for n in NAMES]
+)
 def test_passes_keep_the_numbers_of_every_fixture(name):
     report = compile_graph(FIXTURES / name / "graph.pb", check_passes=True)
     assert report.cache == "miss"

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from coremlc import targets
 from coremlc.bundle import Bundle, read_bundle, write_mlmodelc
@@ -17,6 +18,14 @@ from tests.conftest import FIXTURES
 NAMES = sorted(path.parent.name for path in FIXTURES.glob("*/graph.pb"))
 TARGETS = ("iOS15", "iOS16", "iOS17", "iOS18")
 ENGINES = ("reference", "onnxruntime")
+SMALL = [name for name in NAMES if (FIXTURES / name / "graph.pb").stat().st_size < 6000]
+"""Those that are tested for every target at every commit; the others for the first and the last."""
+BOTH = [
+    pytest.param(name, target, marks=() if usual else pytest.mark.slow)
+    for name in NAMES
+    for target in TARGETS
+    for usual in [name in SMALL or target in (TARGETS[0], TARGETS[-1])]
+]
 
 
 @dataclass(frozen=True)

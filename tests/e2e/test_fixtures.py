@@ -15,9 +15,7 @@ from coremlc.mil.text import parse_program, print_program
 from coremlc.mil.text.parse import dialect_of
 from coremlc.signature import Signature
 from tests.conftest import FIXTURES
-from tests.e2e.fixtures import ENGINES, NAMES, TARGETS, agree, bundle, compiled, vectors
-
-BOTH = [(name, target) for name in NAMES for target in TARGETS]
+from tests.e2e.fixtures import BOTH, ENGINES, NAMES, agree, bundle, compiled, vectors
 
 
 @pytest.fixture(scope="session")

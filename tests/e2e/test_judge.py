@@ -9,7 +9,7 @@ import pytest
 
 from coremlc.mil.model import model_to_bytes
 from coremlc.mil.program import Block
-from tests.e2e.fixtures import NAMES, TARGETS, compiled
+from tests.e2e.fixtures import BOTH, compiled
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -44,7 +44,7 @@ def judged_types(function) -> dict[str, tuple[str, tuple]]:
     return found
 
 
-@pytest.mark.parametrize(("name", "target"), [(n, t) for n in NAMES for t in TARGETS])
+@pytest.mark.parametrize(("name", "target"), BOTH)
 def test_every_value_has_the_type_that_coremltools_infers(name, target):
     ours = types_of(compiled(name, target).model.program.functions["main"].block)
     function = theirs(name, target)

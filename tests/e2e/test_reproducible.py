@@ -15,10 +15,9 @@ import pytest
 from coremlc import compiler, targets
 from coremlc.compiler import Recipe, compile_graph, key_of
 from tests.conftest import FIXTURES
-from tests.e2e.fixtures import NAMES
+from tests.e2e.fixtures import SMALL
 from tests.frontend.files import adding
 
-SMALL = [name for name in NAMES if (FIXTURES / name / "graph.pb").stat().st_size < 6000]
 SCRIPT = """
 import json, sys
 from pathlib import Path
@@ -74,7 +73,7 @@ def test_two_directories_two_hash_seeds(tmp_path):
     assert any(path.endswith("weight.bin") for path in first)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SMALL)
 def test_the_second_compile_says_hit(name):
     first = compile_graph(FIXTURES / name / "graph.pb")
     second = compile_graph(FIXTURES / name / "graph.pb")

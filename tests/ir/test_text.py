@@ -71,7 +71,7 @@ def test_every_op_of_the_catalogue():
             assert parsed.main.nodes[-1].op == sample.op, sample.name
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 1 << 30), st.integers(1, 25))
 def test_random_graphs(seed, nodes):
     made = Random(seed, nodes).graph()

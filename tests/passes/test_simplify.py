@@ -28,7 +28,7 @@ from tests.ir.graphs import Random, arrays, const, graph, ops, run, same, t
 ADD, SUB, MUL, NEG = binary.Add(), binary.Sub(), binary.Mul(), unary.Neg()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.integers(0, 1 << 30), st.integers(1, 30))
 def test_simplify_changes_no_bit(seed, nodes):
     before = Random(seed, nodes).graph()
@@ -39,7 +39,7 @@ def test_simplify_changes_no_bit(seed, nodes):
     same(run(after, x), run(before, x))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 1 << 30), st.integers(1, 20))
 def test_all_passes_change_no_bit_of_exact_ops(seed, nodes):
     before = Random(seed, nodes).graph()
