@@ -42,10 +42,10 @@ def apply(
     outer: Mapping[Value, Array] | None = None,
 ) -> tuple[Array, ...]:
     """Results of one op, in the dtypes of `types`. outer: values that its bodies may use."""
-    given: list[object] = list(operands if op.native else map(widened, operands))
-    if op.bodies:
-        given.insert(0, lambda body, *xs: run(body, xs, outer))
     with np.errstate(all="ignore"):
+        given: list[object] = list(operands if op.native else map(widened, operands))
+        if op.bodies:
+            given.insert(0, lambda body, *xs: run(body, xs, outer))
         out = op.evaluate(*given)
         results = out if isinstance(out, tuple) else (out,)
         return tuple(

@@ -10,13 +10,10 @@ from dataclasses import dataclass
 from coremlc.ir.op import Op, register
 from coremlc.ir.types import TensorType
 
-_BITS = "MIL has no bit operations; their exact emulation is not built yet"
 _TRAINING = "it belongs to training; only inference is compiled yet"
 
 REFUSED = {
-    "Bitcast": _BITS,
     "FusedScaledDotProductAttentionVJP": _TRAINING,
-    "RNGBitGenerator": "it needs 64-bit integer state, which MIL lacks; draw outside the graph",
 }
 
 

@@ -8,6 +8,7 @@ from coremlc import dtypes
 from coremlc.ops import (
     arg_min_max,
     binary,
+    bitcast,
     bitwise,
     compare,
     convert_dtype,
@@ -17,6 +18,7 @@ from coremlc.ops import (
     iota,
     pad,
     reduce,
+    rng_bit_generator,
     scatter,
     selection,
     shape,
@@ -119,7 +121,7 @@ FLOATS = (
     *(np.nan, np.inf, -np.inf, 1e-40),
 )
 HALVES = (0.0, 1.5, -1.5, 65504.0, -65504.0, np.nan, np.inf, -np.inf, 300.0, -300.0)
-LESSER = (*SMALL, *WIDE)
+LESSER = ("i8", "u16", *WIDE)
 
 
 def _within(dtype: str, numbers: tuple[int, ...]) -> list[int]:
@@ -145,22 +147,24 @@ def ties(dtype: str) -> np.ndarray:
 def _arithmetic() -> list[Sample]:
     found = []
     for d in LESSER:
-        for op in (*BINARY, *COMPARED, compare.LessThanTotalOrder):
-            found.append(Sample(op(), pairs(edges(d), few(d)), note="edges"))
+        ops = (*BINARY, *COMPARED, compare.LessThanTotalOrder)
+        found += [Sample(op(), pairs(edges(d), few(d)), note="edges") for op in ops]
         for op in (binary.Add, binary.Mul, binary.Div, compare.LessThan):
             found.append(
                 Sample(op(), (few(d).reshape(1, -1), few(d)[:3].reshape(3, 1)), note="broadcast")
             )
             found.append(Sample(op(), (edges(d), array(d, 3)), note="scalar"))
-        for op in (unary.Abs, unary.Sign, *(() if d[0] == "u" else (unary.Neg,))):
-            found.append(Sample(op(), (edges(d),), note="edges"))
+        signed = () if d[0] == "u" else (unary.Neg,)
+        found += [
+            Sample(op(), (edges(d),), note="edges") for op in (unary.Abs, unary.Sign, *signed)
+        ]
         for n in _within(d, DIVISORS):
-            for op in (binary.Div, binary.Rem):
-                found.append(Sample(op(), (edges(d), array(d, n)), frozenset({1}), note=f"by{n}"))
+            operands = (edges(d), array(d, n))
+            found.append(Sample(binary.Div(), operands, frozenset({1}), note=f"by{n}"))
+            found.append(Sample(binary.Rem(), operands, frozenset({1}), note=f"by{n}"))
         for n in _within(d, (0, 1, 2, 3, 7)):
-            found.append(
-                Sample(binary.Pow(), (edges(d), array(d, n)), frozenset({1}), note=f"to{n}")
-            )
+            operands = (edges(d), array(d, n))
+            found.append(Sample(binary.Pow(), operands, frozenset({1}), note=f"to{n}"))
         found += _choices(d) + _conversions(d) + _sums(d) + _indexed(d)
     for d in (*SMALL, "u32", "i64"):
         exponents = array(d, _within(d, (0, 1, 2, 5, 31, 33, 63, 64, 100, -1, -2)))
@@ -190,9 +194,8 @@ def _conversions(d: str) -> list[Sample]:
     inside = np.array([n for n in edges(d).tolist() if abs(n) < 2**17], edges(d).dtype)
     found.append(Sample(convert(dtypes.F16), (inside,), note="f16"))
     found.append(Sample(convert(dtypes.F32), (ties(d),), note="ties") if ties(d).size else found[0])
-    for source in (array("f32", FLOATS), array("f16", HALVES), edges("i32"), array("bool", [0, 1])):
-        found.append(Sample(convert(dtypes.BY_SHORT[d]), (source,), note=d))
-    return found
+    sources = (array("f32", FLOATS), array("f16", HALVES), edges("i32"), array("bool", [0, 1]))
+    return found + [Sample(convert(dtypes.BY_SHORT[d]), (x,), note=d) for x in sources]
 
 
 def _sums(d: str) -> list[Sample]:
@@ -244,7 +247,40 @@ def _indexed(d: str) -> list[Sample]:
     return found
 
 
-SAMPLES = _bitwise() + _arithmetic()
+def _bitcasts() -> list[Sample]:
+    found = []
+    floats = np.array([2.0**k for k in range(-149, 128)], np.float32)
+    floats = np.concatenate([floats, -floats, floats * np.float32(1.7), array("f32", FLOATS)])
+    sources = {d: edges(d) for d in ("i32", *LESSER)} | {"f32": floats, "f16": array("f16", HALVES)}
+    sources["i32"] = np.concatenate([edges("i32"), floats.view(np.int32)])
+    halves = np.arange(-(2**15), 2**15, 331).astype(np.int16)
+    sources["i16"] = np.concatenate([halves, array("i16", [0x7C00, 0x7C01, -1024, 1, -32768])])
+    sources["f16"] = sources["i16"].view(np.float16)
+    for d, x in sources.items():
+        bits = dtypes.BY_SHORT[d].bits
+        for to in sources if d in ("f32", "f16", "i8", "u64") else ("i8", "i64", "f32", "f16"):
+            width = dtypes.BY_SHORT[to].bits
+            given = x
+            if width > bits:
+                ratio = width // bits
+                given = np.resize(x, (x.size // ratio, ratio))
+            found.append(Sample(bitcast.Bitcast(dtypes.BY_SHORT[to]), (given,), note=to))
+    found.append(Sample(bitcast.Bitcast(dtypes.BY_SHORT["u8"]), (array("i32", 77),), note="rank0"))
+    return found
+
+
+def _random() -> list[Sample]:
+    found = []
+    states = ((0, 0, 0), (2**64 - 1,) * 3, (0x123456789ABCDEF, 2**64 - 2, 5))
+    for d, dims in (("u32", (3, 5)), ("u64", (7,)), ("i8", (6,)), ("i32", ())):
+        op = rng_bit_generator.RNGBitGenerator(t(d, *dims))
+        found += [
+            Sample(op, (array("u64", state),), note=f"{d}{i}") for i, state in enumerate(states)
+        ]
+    return found
+
+
+SAMPLES = _bitwise() + _arithmetic() + _bitcasts() + _random()
 
 
 def _rejects() -> list[Reject]:
@@ -255,6 +291,15 @@ def _rejects() -> list[Reject]:
         if n > 1:
             found.append(Reject("C2", op(), (t("i32", 2), t("i8", 2)), "one dtype"))
             found.append(Reject("C3", op(), (t("i32", 2), t("i32", 3)), "each dim equal or 1"))
+    cast = bitcast.Bitcast(dtypes.BY_SHORT["i32"])
+    rng = rng_bit_generator.RNGBitGenerator
+    found += [
+        Reject("C1", cast, (t("i8", 3),), "make its last axis 4"),
+        Reject("C1", cast, (t("i8"),), "make its last axis 4"),
+        Reject("C2", cast, (t("bool", 4),), "use numbers, not bool or complex"),
+        Reject("C1", rng(t("u32", 2)), (t("u64", 2),), "use u64[3]"),
+        Reject("C2", rng(t("f32", 2)), (t("u64", 3),), "convert it to one of"),
+    ]
     for op in REDUCED:
         found.append(Reject("C1", op((0,)), (t("f32", 2),), "convert it to one of"))
         found.append(Reject("C2", op((1,)), (t("i32", 2),), "at most once"))
