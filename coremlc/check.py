@@ -38,14 +38,15 @@ class PassCheck:
         if len(graph.main.parameters) > len(inputs):
             inputs = _parts(inputs)
         parameters = zip(inputs, graph.main.parameters, strict=True)
-        given = [x.astype(p.type.dtype.numpy) for x, p in parameters]
+        given = [x.astype(p.type.dtype.numpy).reshape(p.type.shape) for x, p in parameters]
         results = evaluate.run(graph.main, given)
         if not self._expected:
             self._expected = results
         if len(results) > len(self._expected):
             self._expected = _parts(self._expected)
         for output, got, expected in zip(graph.outputs, results, self._expected, strict=True):
-            found = difference(output.name, got.astype(expected.dtype), expected)
+            same = got.astype(expected.dtype).reshape(expected.shape)
+            found = difference(output.name, same, expected)
             if found.mismatched:
                 raise InternalError(
                     f"stage {stage} changed output {output.name!r}: {found.mismatched} of "

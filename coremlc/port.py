@@ -12,6 +12,7 @@ import numpy.typing as npt
 from coremlc import dtypes
 from coremlc.dtypes import DType
 from coremlc.errors import InputError, Where, at
+from coremlc.ir.types import MAX_RANK, low_rank
 from coremlc.mil.arrays import STORAGE
 
 Array: TypeAlias = "npt.NDArray[Any]"
@@ -47,8 +48,14 @@ class Port:
 
     @property
     def feature_shape(self) -> tuple[int | None, ...]:
-        """Core ML has no arrays of rank 0."""
-        return self.shape if self.shape else (1,)
+        """Core ML has no arrays of rank 0, and none above 5."""
+        if self._is_reshaped:
+            return low_rank(self.sizes or ()) or (1,)
+        return self.shape
+
+    @property
+    def _is_reshaped(self) -> bool:
+        return not 0 < len(self.shape) <= MAX_RANK
 
     @property
     def limits(self) -> Range:
@@ -83,8 +90,8 @@ class Port:
         """Features of a value; InputError if it does not fit."""
         with at(Where(f"input {self.name!r}")):
             x = _checked(self, value)
-            if not self.shape:
-                x = x.reshape(1)
+            if self._is_reshaped:
+                x = x.reshape(self.feature_shape)  # type: ignore[arg-type]
             numpy = STORAGE[self.feature_dtype].numpy
             parts = self._parts(x)
             narrowed = [_narrowed(part, numpy) for part in parts]
@@ -113,7 +120,7 @@ class Port:
             x = x != 0
         with np.errstate(invalid="ignore"):  # NaN to bfloat16 tells
             x = x.astype(self.dtype.numpy, copy=False)
-        return x if self.shape else x.reshape(())
+        return x.reshape(self.sizes or ()) if self._is_reshaped else x
 
 
 def _checked(port: Port, value: object) -> Array:

@@ -7,6 +7,16 @@ from dataclasses import dataclass
 
 from coremlc.dtypes import DType
 
+MAX_RANK = 5
+"""Of any value in Core ML."""
+
+
+def low_rank(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape in which a tensor of more axes travels: the last ones are one, row-major."""
+    if len(shape) <= MAX_RANK:
+        return shape
+    return (*shape[: MAX_RANK - 1], math.prod(shape[MAX_RANK - 1 :]))
+
 
 @dataclass(frozen=True, slots=True)
 class TensorType:

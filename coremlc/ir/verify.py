@@ -5,9 +5,9 @@ from __future__ import annotations
 from coremlc.dtypes import BOOL, F16, F32, I32
 from coremlc.errors import CoremlcError, RefusedError
 from coremlc.ir.graph import Function, Graph, Value, infer, walk, where
+from coremlc.ir.types import MAX_RANK
 
 LOWERABLE = frozenset({BOOL, I32, F16, F32})
-MAX_RANK = 5
 
 
 def check(graph: Graph) -> None:

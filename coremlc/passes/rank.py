@@ -17,8 +17,7 @@ from coremlc.errors import CoremlcError, RefusedError, Where
 from coremlc.ir.graph import Function, Graph, Node, Value, map_bodies, placed, walk, where
 from coremlc.ir.literal import TensorData
 from coremlc.ir.op import Op
-from coremlc.ir.types import TensorType
-from coremlc.ir.verify import MAX_RANK
+from coremlc.ir.types import MAX_RANK, TensorType, low_rank
 from coremlc.ops.dynamic_slice import DynamicSlice, DynamicUpdateSlice
 from coremlc.ops.elementwise import Elementwise
 from coremlc.ops.leaves import Constant, constant, splat
@@ -42,30 +41,16 @@ Groups = list[list[int]]
 
 
 def merge_ranks(graph: Graph) -> tuple[Graph, list[CoremlcError]]:
-    """A graph of primitives with no rank above 5 inside, simplified, and what has no such form.
+    """A graph of primitives with no rank above 5, simplified, and what has no such form.
 
     The same graph if it has none.
     """
     values = [*graph.main.parameters, *(r for n in walk(graph.main) for r in n.results)]
     if all(v.type.rank <= MAX_RANK for v in values):
         return graph, []
-    found = _features(graph)
+    found: list[CoremlcError] = []
     main = _function(graph.main, {}, found)
     return (graph if found else graph.with_main(main)), found
-
-
-def _features(graph: Graph) -> list[CoremlcError]:
-    """Refusals of inputs and outputs: Core ML's arrays have at most 5 axes."""
-    found = []
-    for given, value in zip(graph.inputs, graph.main.parameters, strict=True):
-        if value.type.rank > MAX_RANK:
-            found.append(_refusal(value.type, Where(f"input {given.name!r}")))
-    for told, value in zip(graph.outputs, graph.main.results, strict=True):
-        if value.type.rank > MAX_RANK and value.node is not None:
-            place = where(value.node)
-            place = dataclasses.replace(place, what=f"output {told.name!r}, of {place.what}")
-            found.append(_refusal(value.type, place))
-    return found
 
 
 def _refusal(t: TensorType, place: Where) -> CoremlcError:
@@ -93,11 +78,8 @@ def _function(
 
 
 def _stated(t: TensorType) -> TensorType:
-    """The type that a value of type `t` has where functions meet: its last axes are one."""
-    if t.rank <= MAX_RANK:
-        return t
-    last = math.prod(t.shape[MAX_RANK - 1 :])
-    return t.with_shape((*t.shape[: MAX_RANK - 1], last))
+    """The type that a value of type `t` has where functions meet, and the user gives or gets it."""
+    return t.with_shape(low_rank(t.shape))
 
 
 def _node(
