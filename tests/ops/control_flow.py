@@ -10,7 +10,7 @@ from coremlc.dtypes import BY_SHORT
 from coremlc.ir.graph import Builder, Function, Value
 from coremlc.ir.op import Op
 from coremlc.ir.types import TensorType
-from coremlc.ops.binary import Add, LogicalAnd, LogicalOr, Mul, Rem, Sub
+from coremlc.ops.binary import Add, Div, LogicalAnd, LogicalOr, Mul, Rem, Sub
 from coremlc.ops.compare import (
     Equal,
     GreaterOrEqual,
@@ -128,6 +128,37 @@ NESTED = loop(
 )
 
 
+SPIN = loop(
+    (S, t("c64", 2)),
+    lambda g, i, x: g.add(LessThan(), i, number(g, "i32", 3)),
+    lambda g, i, x: (
+        g.add(Add(), i, number(g, "i32", 1)),
+        g.add(Mul(), x, number(g, "c64", [1j, 0.5])),
+    ),
+)
+
+
+def collatz(dtype: str) -> While:
+    """Steps of n -> n / 2 or 3 n + 1 until it is 1, 60 at most; small integers wrap."""
+
+    def step(g: Builder, n: Value, count: Value) -> tuple[Value, ...]:
+        two = number(g, dtype, 2)
+        even = g.add(Equal(), g.add(Rem(), n, two), number(g, dtype, 0))
+        more = g.add(Add(), g.add(Mul(), n, number(g, dtype, 3)), number(g, dtype, 1))
+        next_ = g.add(Where(), even, g.add(Div(), n, two), more)
+        return next_, g.add(Add(), count, number(g, "i64", 1))
+
+    return loop(
+        (t(dtype), t("i64")),
+        lambda g, n, count: g.add(
+            LogicalAnd(),
+            g.add(NotEqual(), n, number(g, dtype, 1)),
+            g.add(LessThan(), count, number(g, "i64", 60)),
+        ),
+        step,
+    )
+
+
 def heavy(g: Builder, x: float) -> Value:
     """A branch that is not cheap: a loop."""
     wide = t("f32", 2)
@@ -151,6 +182,9 @@ LOOPS = [
     *(Sample(doubling(d), (array(d, [1, 2, 3]),)) for d in ("f32", "f16", "i32", "f64")),
     Sample(SWAP, (array("i32", 3), randoms("f32", 2), randoms("f32", 2, seed=1), TRUE)),
     Sample(SWAP, (array("i32", 3), randoms("f32", 2), randoms("f32", 2, seed=1), FALSE)),
+    Sample(SPIN, (array("i32", 0), array("c64", [1 + 2j, -3j])), note="complex"),
+    Sample(collatz("i64"), (array("i64", 2**40 + 1), array("i64", 0)), note="beyond int32"),
+    *(Sample(collatz(d), (array(d, 27), array("i64", 0)), note=d) for d in ("i32", "u8", "u32")),
     Sample(NESTED, (array("i32", 0), array("i32", 7))),
 ]
 CHEAP = branch(lambda g: number(g, "f32", [1, 2]), lambda g: number(g, "f32", [3, NAN]))
@@ -165,6 +199,9 @@ BRANCHES = [
     for constants, note in ((frozenset(), str(p)), (frozenset({0}), f"known {p}"))
 ]
 PLACES = np.tile(np.arange(7, dtype=np.int32), (3, 1))
+WORDS = np.array(
+    [[2**62, -5, 2**31, -(2**31)], [7, 2**32 + 7, 7 - 2**32, 7], [-1, 0, 2**63 - 1, -(2**63)]] * 2
+)[:4]
 TIES = array("f32", [[2, 1, 2, NAN, 1, INF, -INF], [0.0, -0.0, 0, -0.0, 1, NAN, NAN], [1] * 7])
 SORTS = [
     *(
@@ -204,6 +241,21 @@ SORTS = [
     *(
         Sample(sort(0, (d, "f32"), op2(LessThan)), (randoms(d, 9), randoms("f32", 9)))
         for d in ("i64", "bool", "i8", "f16")
+    ),
+    *(
+        Sample(
+            sort(1, (d, "i64"), op2(op)),
+            (array(d, WORDS), array("i64", WORDS.T.copy())),
+            note=op.__name__,
+        )
+        for d in ("i64", "u64", "u32")
+        for op in (LessThan, GreaterThan)
+    ),
+    Sample(sort(0, ("bf16", "f32"), op2(LessThan)), (randoms("bf16", 9), randoms("f32", 9))),
+    Sample(
+        sort(0, ("i32", "c64"), op2(LessThan)),
+        (randoms("i32", 9), randoms("f32", 9) + 1j * randoms("f32", 9, seed=1)),
+        note="complex payload",
     ),
     Sample(sort(0, ("f32", "f32"), op2(LessThan)), (randoms("f32", 1), randoms("f32", 1))),
     Sample(sort(0, ("f32",), op2(LessThan)), (randoms("f32", 0),)),

@@ -25,6 +25,7 @@ from coremlc.ops.convert_dtype import ConvertDType
 from coremlc.ops.dot_general import matmul
 from coremlc.ops.dynamic_slice import DynamicSlice, DynamicUpdateSlice
 from coremlc.ops.gather import gather
+from coremlc.ops.sort import gather_along_axis
 from coremlc.passes.words.word import LEAST, Calc, Operand, Words
 
 MAX_PARTS = 1 << 23
@@ -533,6 +534,7 @@ WORDWISE: Mapping[type[Op], tuple[int, ...] | None] = {
     shape.Slice: None,
     selection.Where: (1, 2),
     gather: (0,),
+    gather_along_axis: (0,),
     DynamicSlice: (0,),
     DynamicUpdateSlice: (0, 1),
     bitwise.BitwiseAnd: None,
