@@ -77,7 +77,7 @@ def _from_onnx(model: OnnxModel, file: Path, target: Path, say: Say) -> None:
         say(line)
     say("evaluate in float64")
     for name, most in exact.add_tolerances(target).items():
-        say(f"{name}: {most:.2g} from float64")
+        say(f"{name}: GoMLX is {most:.2g} off")
 
 
 def tool(folder: Path, name: str) -> Path:

@@ -1,4 +1,8 @@
-"""How far GoMLX is from exact numbers: an ONNX model evaluated in float64."""
+"""How far GoMLX is from exact numbers: an ONNX model evaluated in float64.
+
+onnx's reference evaluator is wrong about some ops (Resize), so what is far from ONNX Runtime's
+float32 is not believed; GoMLX's difference from ONNX Runtime is then taken for its own.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from zoo.inputs import Arrays
 
 RELATIVE, LEAST = 1e-5, 1e-6  # coremlc's own tolerance of float32
 FACTOR = 3
+BELIEVABLE = 1e-3
 
 
 def add_tolerances(folder: Path) -> dict[str, float]:
@@ -21,11 +26,16 @@ def add_tolerances(folder: Path) -> dict[str, float]:
     arrays = dict(np.load(path))
     given = {k.removeprefix("in."): v for k, v in arrays.items() if k.startswith("in.")}
     exact = evaluate(onnx.load(folder / "prepared.onnx"), given)
+    reference = dict(np.load(folder / "reference.npz"))
     found = {}
-    for name, value in exact.items():
+    for name, exact_value in exact.items():
+        value = exact_value
         of_gomlx = arrays[f"out.{name}"]
         if of_gomlx.dtype != np.float32:
             continue
+        by_onnxruntime = reference[f"out.{name}"]
+        if np.abs(value - by_onnxruntime).max(initial=0) > BELIEVABLE:
+            value = by_onnxruntime
         found[name] = float(np.abs(of_gomlx - value).max(initial=0))
         widest = max(LEAST, FACTOR * found[name])
         arrays[f"tolerance.{name}"] = np.array([RELATIVE, float(f"{widest:.1e}")])

@@ -13,7 +13,7 @@ from zoo.inputs import Arrays
 from zoo.packages import ModelFile
 
 ROOT = Path(__file__).parent.parent
-TEXT = "GOMLX 2026"
+TEXT = "MERGED 26"
 
 
 @dataclass(frozen=True)
