@@ -30,7 +30,8 @@ from coremlc.ops.shape import BroadcastInDim
 from coremlc.passes.rules import RULES
 
 FOLD_SIZE = 1 << 16
-"""Elements up to which a result is computed although its operands are smaller."""
+"""Elements up to which a result is computed although its operands are smaller (in bits too: bytes
+unpack to elements of 4 bits)."""
 REPEAT_SIZE = 1 << 10
 """The same for a constant that is only repeated: its consumers repeat it themselves."""
 
@@ -110,7 +111,8 @@ class SmartBuilder(Builder):
                 return None
         grows = isinstance(op, BroadcastInDim)
         limit = max(REPEAT_SIZE if grows else FOLD_SIZE, *(a.size for a in arrays), 0)
-        if any(t.size > limit for t in types):
+        held = sum(o.type.size * o.type.dtype.bits for o in operands)
+        if any(t.size > limit and t.size * t.dtype.bits > held for t in types):
             return None
         outer = _constants(op)
         if outer is None:
