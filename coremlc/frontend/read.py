@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from coremlc.errors import CoremlcError, FormatError, RefusedError, UsageError, Where, at
+from coremlc.errors import CoremlcError, FormatError, UsageError, Where, at
 from coremlc.frontend import graph_pb2 as pb
 from coremlc.frontend.attributes import function_fields, make, shape_of, takes_attributes
 from coremlc.frontend.weights import DataFile
@@ -305,11 +305,9 @@ class _File:
 
     def _tensor(self, tensor: pb.Tensor) -> TensorData:
         t = self._type(tensor.shape)
-        if t.dtype.bits < 8:
-            raise RefusedError(
-                f"a constant of {t.dtype.name}", fix="convert it to Int8 before it enters the graph"
-            )
         kind = tensor.WhichOneof("data")
+        if t.dtype.bits < 8:
+            return TensorData(t.dtype, self._unpacked(tensor, t))
         numpy = t.dtype.numpy
         if kind == "external":
             file = self._data_file(tensor.external.data_file)
@@ -325,6 +323,28 @@ class _File:
         if kind == "splat":
             return TensorData(t.dtype, np.broadcast_to(array.reshape(()), t.shape))
         return TensorData(t.dtype, array.reshape(t.shape))
+
+    def _unpacked(self, tensor: pb.Tensor, t: TensorType) -> Array:
+        """Elements under 8 bits, each in a byte of its own: the first in the lowest bits."""
+        kind = tensor.WhichOneof("data")
+        per = 8 // t.dtype.bits
+        count = 1 if kind == "splat" else t.size
+        size = -(-count // per)
+        if kind == "external":
+            file = self._data_file(tensor.external.data_file)
+            raw = file.tensor(tensor.external.name, np.dtype(np.uint8), (size,))
+        elif kind in ("inline", "splat"):
+            raw = np.frombuffer(getattr(tensor, kind), np.uint8)
+        else:
+            raise FormatError("a constant without elements", fix=_RESAVE)
+        if raw.size != size or (kind == "inline" and size > INLINE_BYTES):
+            raise FormatError(f"{raw.size} bytes for {t}", fix=_RESAVE)
+        shifts = np.arange(0, 8, t.dtype.bits, dtype=np.uint8)
+        bits = (raw[:, None] >> shifts & (2**t.dtype.bits - 1)).reshape(-1)[:count].astype(np.int8)
+        if t.dtype.kind == "int":
+            bits = np.where(bits >> (t.dtype.bits - 1), bits - (1 << t.dtype.bits), bits)
+        array = bits.astype(t.dtype.numpy)
+        return np.broadcast_to(array, t.shape) if kind == "splat" else array.reshape(t.shape)
 
     def _digest(self, tensor: pb.Tensor, array: Array) -> bytes | None:
         """The digest that the file states, None for a small tensor: that is soon computed.

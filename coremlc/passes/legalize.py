@@ -46,7 +46,16 @@ from coremlc.passes.words import Operand, Words
 LEGAL = frozenset({BOOL, I32, F16, F32})
 SMALL = frozenset(d for d in BY_NAME.values() if d.is_integer and d.bits <= 16)
 """Integers whose every value an int32 holds."""
-NARROWED: dict[DType, DType] = {F64: F32, **dict.fromkeys((*words.LONG, words.U32, *SMALL), I32)}
+FLOAT8 = frozenset(d for d in BY_NAME.values() if d.is_float and d.bits == 8)
+"""Floats that only constants are; what follows from them by movement alone is one too."""
+NARROWED: dict[DType, DType] = {
+    **dict.fromkeys((*words.LONG, words.U32, *SMALL), I32),
+    **dict.fromkeys((F64, *FLOAT8), F32),
+}
+_MOVING = frozenset(
+    {"BroadcastInDim", "Concatenate", "Constant", "DynamicSlice", "Gather", "Identity", "Pad"}
+    | {"Reshape", "Reverse", "Slice", "Transpose", "Where"}
+)
 BF16 = BY_NAME["BFloat16"]
 """Widened before (passes/bfloat16)."""
 _WHY: dict[str, str] = {
@@ -159,7 +168,9 @@ class Legalizer:
             if self._strict:
                 whole = "Complex64" if dtype is C128 else "Float32"
                 self._refuse(f"{t}: Core ML has no float64", f"use {whole}", place)
-        if dtype not in LEGAL | COMPLEX | {BF16} and dtype not in NARROWED:
+        moves = isinstance(place, Node) and place.op.kind in _MOVING
+        computes = dtype in FLOAT8 and not moves
+        if computes or (dtype not in LEGAL | COMPLEX | {BF16} and dtype not in NARROWED):
             self._refuse(
                 f"{t}: {dtype.name} is not supported: {_WHY[dtype.kind]}",
                 "use Int32, Float32, Float16 or Bool",

@@ -8,7 +8,8 @@ import re
 import numpy as np
 import pytest
 
-from coremlc.errors import CompileError, CoremlcError, FormatError, RefusedError, UsageError
+from coremlc import passes
+from coremlc.errors import CompileError, CoremlcError, FormatError, UsageError
 from coremlc.frontend import graph_pb2 as pb
 from coremlc.frontend import read
 from coremlc.ir import evaluate, verify
@@ -440,14 +441,39 @@ def test_a_splat_stays_one_element(tmp_path):
     assert node.op.value.array[7, 8] == 2.5
 
 
-@pytest.mark.parametrize("dtype", ["Int4", "Uint4", "Int2", "Uint2"])
-def test_packed_constants_are_refused(dtype, tmp_path):
+PACKED = {
+    "Int4": (b"\x21\x8f", [1, 2, -1]),
+    "Uint4": (b"\x21\x8f", [1, 2, 15]),
+    "Int2": (b"\x1b", [-1, -2, 1]),
+    "Uint2": (b"\x1b", [3, 2, 1]),
+}
+
+
+def packed(dtype: str, count: int) -> File:
     file = File()
-    file.result(file.node("Constant", (), dtype, 2))
+    x = file.node("Constant", (), dtype, count)
     tensor = file.main.nodes[0].constant
     tensor.shape.CopyFrom(file.main.nodes[0].results[0].shape)
-    tensor.inline = b"\x21"
-    refused(file.save(tmp_path), f"a constant of {dtype}", "node %1 (Constant)", kind=RefusedError)
+    file.result(file.node("ConvertDType", (x,), "Int32", count, dtype="Int32"))
+    return file
+
+
+@pytest.mark.parametrize("dtype", PACKED)
+def test_packed_constants_begin_in_the_lowest_bits(dtype, tmp_path):
+    raw, values = PACKED[dtype]
+    file = packed(dtype, 3)
+    file.main.nodes[0].constant.inline = raw
+    graph = read(file.save(tmp_path))
+    assert evaluate.run(graph.main, [])[0].tolist() == values
+    assert evaluate.run(passes.run(graph).main, [])[0].tolist() == values
+    file.main.nodes[0].constant.splat = raw[:1]
+    assert evaluate.run(read(file.save(tmp_path)).main, [])[0].tolist() == values[:1] * 3
+
+
+def test_packed_constants_of_a_wrong_length_are_refused(tmp_path):
+    file = packed("Int4", 5)
+    file.main.nodes[0].constant.inline = b"\x21"
+    refused(file.save(tmp_path), "1 bytes for i4[5]", "node %1 (Constant)")
 
 
 def named_axes(*, default=0, low=1, high=8, sizes=()):
