@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from coremlc.compare import difference
 from coremlc.errors import InternalError
 from coremlc.ir import evaluate
-from coremlc.ir.graph import Graph, walk
+from coremlc.ir.graph import Graph, Input, Output, Value, walk
 from coremlc.ir.op import Array
 from coremlc.runner import random_array
 from coremlc.signature import Signature
@@ -34,17 +36,14 @@ class PassCheck:
             rng = np.random.default_rng(SEED)
             ports = Signature.of_graph(graph, DEFAULT).inputs
             self._inputs = [random_array(port, rng) for port in ports]
-        inputs = self._inputs
-        if len(graph.main.parameters) > len(inputs):
-            inputs = _parts(inputs)
-        parameters = zip(inputs, graph.main.parameters, strict=True)
-        given = [x.astype(p.type.dtype.numpy).reshape(p.type.shape) for x, p in parameters]
-        results = evaluate.run(graph.main, given)
+        main = graph.main
+        inputs = _carried(self._inputs, graph.inputs, main.parameters)
+        given = [x.astype(p.type.dtype.numpy) for x, p in zip(inputs, main.parameters, strict=True)]
+        results = evaluate.run(main, given)
         if not self._expected:
             self._expected = results
-        if len(results) > len(self._expected):
-            self._expected = _parts(self._expected)
-        for output, got, expected in zip(graph.outputs, results, self._expected, strict=True):
+        due = _carried(self._expected, graph.outputs, main.results)
+        for output, got, expected in zip(graph.outputs, results, due, strict=True):
             same = got.astype(expected.dtype).reshape(expected.shape)
             found = difference(output.name, same, expected)
             if found.mismatched:
@@ -55,6 +54,19 @@ class PassCheck:
                 )
 
 
-def _parts(arrays: list[Array]) -> list[Array]:
-    """Complex arrays as their parts, which stages have from `split` on."""
-    return [p for x in arrays for p in ((x.real, x.imag) if x.dtype.kind == "c" else (x,))]
+def _carried(
+    arrays: list[Array], ports: Sequence[Input | Output], values: Sequence[Value]
+) -> list[Array]:
+    """The user's arrays as a stage has them: complex ones in parts, 64-bit ones in words."""
+    if not any(v.type.dtype.is_complex for v in values):
+        arrays = [p for x in arrays for p in ((x.real, x.imag) if x.dtype.kind == "c" else (x,))]
+    rest = iter(arrays)
+    carried: list[Array] = []
+    for port in ports:
+        if port.word != "low":
+            x = next(rest)
+        bits = x.astype(np.uint64) if port.word else x
+        if port.word:
+            bits = (bits >> np.uint64(32 if port.word == "high" else 0)).astype(np.uint32)
+        carried.append(bits.view(np.int32) if port.word else bits)
+    return carried

@@ -138,6 +138,14 @@ def test_passes_keep_the_numbers_of_every_fixture(name):
     assert compile_graph(FIXTURES / name / "graph.pb", check_passes=True).cache == "hit"
 
 
+@pytest.mark.parametrize("dtype", ["Int64", "Uint64", "Uint32", "Complex64", "Int8", "Float64"])
+def test_passes_keep_the_numbers_of_odd_dtypes(dtype, tmp_path):
+    file = File()
+    x = file.input("x", dtype, 5)
+    file.result(file.node("Mul", (x, x), dtype, 5))
+    assert compile_graph(file.save(tmp_path), check_passes=True).cache == "miss"
+
+
 def wrong(g, op, operands, out):
     """`a + b -> a`: a rule that lies."""
     return operands[0] if operands[0].type == out else None
