@@ -8,7 +8,7 @@ JOBS ?= 2
 GO := $(shell command -v go 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all fmt lint types golden fixtures proto docs bench bench-compile fuzz-bundles go current ci clean
+.PHONY: help run test test-all fmt lint types golden fixtures proto docs bench bench-compile silero fuzz-bundles go current ci clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ bench: $(STAMP) ## latency of the fixtures
 
 bench-compile: $(STAMP) ## compile time per node, on graphs of 1k, 5k and 20k nodes
 	$(BIN)/python benchmarks/compile_time.py
+
+silero: $(STAMP) ## fetch the Silero VAD and make a minute of speech, for tests/bundle/test_silero.py
+	PYTHON=$(BIN)/python scripts/silero.sh
 
 fuzz-bundles: $(STAMP) ## 10,000 damaged bundles: no traceback, no hang, little memory
 	$(BIN)/python benchmarks/fuzz_bundles.py --json benchmarks/fuzz_bundles.json

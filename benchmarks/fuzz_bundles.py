@@ -169,6 +169,8 @@ def attempt(path: Path, seed: int, found: collections.Counter[str]) -> str:
                 state = "refused"
         except CoremlcError:
             state = "refused"
+            if name == "read":  # what reads it later is refused alike
+                break
         except Exception as error:
             place = traceback.extract_tb(error.__traceback__)[-1]
             key = f"{name}: {type(error).__name__} at {Path(place.filename).name}:{place.lineno}"

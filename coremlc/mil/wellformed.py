@@ -17,7 +17,7 @@ _BLOCKS = {"cond": 2, "while_loop": 2}
 
 
 def faults(function: Function) -> Iterator[CoremlcError]:
-    """What no engine could run as it stands; ops that the dialect lacks are not judged.
+    """What no engine could run as it stands; ops that the dialect lacks are hardly judged.
 
     Bindings are those of the op, values are defined before they are read, results have the types
     that are written down, where these are known.
@@ -65,6 +65,9 @@ class _Walk:
     def _types(self, op: Op, place: str) -> Iterator[CoremlcError]:
         """The op's own rule, and that what it gives is what is written."""
         if op.kind not in DIALECT:
+            args = [arg for bound in op.inputs.values() for arg in bound]
+            if any(isinstance(arg.type, StateType) for arg in args):
+                yield _fault("an op that coremlc doesn't know takes a state", place)
             return
         if len(op.blocks) != _BLOCKS.get(op.kind, 0):
             yield _fault(f"{len(op.blocks)} blocks", place)

@@ -1,5 +1,7 @@
 """coremltools as judge: what it writes is read and written again as it was."""
 
+import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from coremlc.bundle import compile_package, read_bundle, verify_bundle, write_mlpackage
+from coremlc.mil.dialect import DIALECT
 from coremlc.mil.model import model_to_bytes
 from coremlc.mil.pb2 import classes
 from tests.bundle.builds import files_of, only_the_program
@@ -64,3 +67,33 @@ def test_packages_of_every_target(tmp_path):
 def test_three_hundred_random_packages(tmp_path):
     for package in packages(tmp_path, 300):
         check(package)
+
+
+NOT_BUILT = {"cond", "const", "read_state", "while_loop", "write_state"}
+"""Ops that need more than inputs; the packages of control flow and states have them."""
+OPS_MAKER = Path(__file__).with_name("make_ops.py")
+SHARDS = 8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_every_op_of_every_target(shard, tmp_path):
+    """Its builder, our reader and writer, its reader: equal trees; its types are our types."""
+    command = [sys.executable, str(OPS_MAKER), str(tmp_path), str(shard), str(SHARDS)]
+    root = str(Path(__file__).parents[2])
+    environment = {**os.environ, "PYTHONPATH": root}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["never"] == {}
+    for package in sorted(tmp_path.glob("*.mlpackage")):
+        check(package)
+
+
+def test_the_ops_are_those_of_the_dialect():
+    from tests.engine.test_ops import CASES, REFUSED
+
+    assert {case.kind for case in CASES} | set(REFUSED) | NOT_BUILT | {
+        "constexpr_lut_to_sparse",  # only of ios18, on constants: tests/engine, tests/mil
+        "constexpr_sparse_blockwise_shift_scale",
+    } == set(DIALECT)
