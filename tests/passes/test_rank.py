@@ -15,6 +15,7 @@ from coremlc.errors import RefusalsError
 from coremlc.ir import evaluate, verify
 from coremlc.ir.graph import Builder, Graph, Value
 from coremlc.ops import arg_min_max, binary, dynamic_slice, norm, pad, reduce, selection, shape
+from coremlc.ops.compare import LessThan
 from coremlc.ops.conv_general import conv
 from coremlc.ops.convert_dtype import ConvertDType
 from coremlc.ops.iota import Iota
@@ -24,6 +25,7 @@ from coremlc.passes.rank import transpose
 from coremlc.passes.smart import SmartBuilder
 from coremlc.signature import Signature
 from tests.ir.graphs import graph, t
+from tests.ops.control_flow import loop
 
 WIDE = (2, 3, 1, 2, 3, 2, 2)
 FLAT = (144,)
@@ -217,3 +219,31 @@ def test_a_graph_of_low_rank_stays() -> None:
 
     made = graph(lambda g, a: g.add(binary.Add(), a, a), "f32[2]")
     assert merge_ranks(made) == (made, [])
+
+
+@pytest.mark.parametrize("engine", ["reference", "onnxruntime"])
+def test_a_loop_keeps_a_state_of_rank_6_in_bfloat16(engine: str) -> None:
+    dims = (1, 2, 1, 2, 1, 3)
+    states = [t("i32[]"), t("bf16[1,2,1,2,1,3]")]
+
+    def cond(g: Builder, n: Value, x: Value) -> Value:
+        return g.add(LessThan(), n, g.add(constant(I32, 5)))
+
+    def step(g: Builder, n: Value, x: Value) -> list[Value]:
+        more = g.add(binary.Mul(), x, g.add(constant(x.type.dtype, 1.1)))
+        turned = g.add(shape.Reverse((1, 5)), more)
+        return [g.add(binary.Add(), n, g.add(constant(I32, 1))), turned]
+
+    def make(g: Builder, n: Value, a: Value) -> Value:
+        x = g.add(shape.Reshape(dims), g.add(ConvertDType(states[1].dtype), a))
+        result = g.add_multi(loop(states, cond, step), n, x)[1]
+        return g.add(ConvertDType(F32), g.add(shape.Reshape((12,)), result))
+
+    made = graph(make, "i32[]", "f32[12]")
+    given = {"a": np.int32(2), "b": np.linspace(-2, 3, 12, dtype=np.float32)}
+    (due,) = evaluate.run(made.main, [np.asarray(v) for v in given.values()])
+    program = build_model(made, Recipe(targets.DEFAULT)).model.program
+    signature = Signature.of_graph(made, targets.DEFAULT)
+    with load_program(program, engine=engine) as executable:
+        (got,) = signature.decode(executable.run(signature.encode(given))).values()
+    np.testing.assert_array_equal(got, due)
