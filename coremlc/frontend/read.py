@@ -35,6 +35,8 @@ FORMAT_MAJOR = 1
 FEATURES = frozenset({"closures", "dynamic_axes", "packed"})
 MAX_BYTES = 64 << 20
 MAX_DEPTH = 64
+MAX_CLOSURES = 32
+"""Closures in closures; model.mil nests as deep."""
 MAX_RANK = 16
 MAX_NODES = 1 << 20
 MAX_ELEMENTS = 1 << 40
@@ -153,6 +155,8 @@ class _File:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise FormatError(f"functions nest deeper than {MAX_DEPTH}", fix="nest less")
+        if len(around) > MAX_CLOSURES:
+            raise FormatError(f"closures nest deeper than {MAX_CLOSURES}", fix="nest less")
         source = self._pb.functions[index]
         scopes, self._scopes = self._scopes, [*around, _Scope(index)]
         parameters = []

@@ -57,6 +57,7 @@ class _Reader:
         left, right = comparator.parameters[::2], comparator.parameters[1::2]
         self._pair = dict(zip(left, right, strict=True))
         self._right = frozenset(right)
+        self._mirrored: dict[tuple[Value, Value], bool] = {}
         self._own = {r for node in comparator.nodes for r in node.results} | {*left, *right}
 
     def keys(self, test: Value, depth: int = 0) -> tuple[Key, ...] | None:
@@ -133,6 +134,12 @@ class _Reader:
 
     def _mirrors(self, left: Value, right: Value) -> bool:
         """Whether `right` is of the right element what `left` is of the left one."""
+        pair = left, right
+        if pair not in self._mirrored:
+            self._mirrored[pair] = self._is_mirror(left, right)
+        return self._mirrored[pair]
+
+    def _is_mirror(self, left: Value, right: Value) -> bool:
         if left in self._pair:
             return self._pair[left] is right
         if left in self._right:
@@ -147,10 +154,14 @@ class _Reader:
         return all(map(self._mirrors, a.operands, b.operands))
 
 
-def _same(a: Value, b: Value) -> bool:
+def _same(a: Value, b: Value, known: dict[tuple[Value, Value], bool] | None = None) -> bool:
     """Whether two values are computed alike."""
     if a is b:
         return True
     if a.node is None or b.node is None or a.op != b.op or a.index != b.index or a.node.op.bodies:
         return False
-    return all(map(_same, a.operands, b.operands))
+    memo = {} if known is None else known
+    if (a, b) not in memo:
+        pairs = zip(a.operands, b.operands, strict=True)
+        memo[a, b] = all(_same(x, y, memo) for x, y in pairs)
+    return memo[a, b]

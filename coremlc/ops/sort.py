@@ -33,6 +33,8 @@ from coremlc.ops.unary import IsNaN, LogicalNot
 
 MAX_PAIRS = 1 << 21
 """Pairs of elements up to which an unknown comparator is asked about each."""
+FEW_PAIRS = 1 << 24
+"""The same for the oracle."""
 LIMIT = 2**31 - 1
 """Of rank * n + place, all different int32."""
 _VECTOR_OPS = (Elementwise, Where, ConvertDType, Constant, Identity, mod, floor_div)
@@ -152,8 +154,13 @@ def _ranks(values: Array, key: Key) -> Array:
 
 
 def _by_pairs(run: Run, comparator: Function, last: list[Array]) -> Array:
-    """The order by the number of elements before each, found by comparing all pairs."""
+    """The order by the number of elements before each, found by comparing all pairs.
+
+    A long axis by the network that Sort lowers to.
+    """
     n = last[0].shape[-1]
+    if last[0].size * n > FEW_PAIRS:
+        return _by_network(run, comparator, last)
     ranks = np.empty(last[0].shape, np.int64)
     rows = max(1, (1 << 20) // max(1, last[0].size))
     for first in range(0, n, rows):
@@ -166,6 +173,20 @@ def _by_pairs(run: Run, comparator: Function, last: list[Array]) -> Array:
         full = (*last[0].shape[:-1], len(own), n)
         ranks[..., own] = np.broadcast_to(np.where(earlier, ~after, before), full).sum(-1)
     return np.argsort(ranks, -1, kind="stable")
+
+
+def _by_network(run: Run, comparator: Function, last: list[Array]) -> Array:
+    """The order by Batcher's network, on numpy; places are the last key."""
+    state = [*last, np.broadcast_to(np.arange(last[0].shape[-1]), last[0].shape)]
+    for partner in merge_exchange(last[0].shape[-1]):
+        others = [x[..., partner] for x in state]
+        pairs = list(zip(others[:-1], state[:-1], strict=True))
+        before = run(comparator, *[x for pair in pairs for x in pair])[0]
+        after = run(comparator, *[x for a, b in pairs for x in (b, a)])[0]
+        lower = before | (~after & (others[-1] < state[-1]))
+        swap = lower ^ (partner < np.arange(len(partner)))
+        state = [np.where(swap, b, a) for a, b in zip(state, others, strict=True)]
+    return state[-1]
 
 
 # --- keys -----------------------------------------------------------------------------------
@@ -423,7 +444,8 @@ def merge_exchange(n: int) -> list[Array]:
         q, r, d = top, 0, p
         while True:
             partner = np.arange(n)
-            i = np.array([i for i in range(n - d) if i & p == r], np.int64)
+            i = np.arange(max(n - d, 0))
+            i = i[(i & p) == r]
             partner[i], partner[i + d] = i + d, i
             stages.append(partner)
             if q == p:

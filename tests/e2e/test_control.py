@@ -293,6 +293,27 @@ def test_a_closure_belongs_to_a_function(tmp_path: Path) -> None:
     wrong(f, tmp_path, "outside the function that it belongs to")
 
 
+@pytest.mark.parametrize("depth", [32, 33])
+def test_closures_nest_as_deep_as_model_mil(tmp_path: Path, depth: int) -> None:
+    f = Made()
+    x, p = f.input("x", *F), f.input("p", *B)
+
+    def nest(levels: int) -> tuple[int, ...]:
+        if not levels:
+            return (f.node("ReduceSum", (x,), "Float32", axes=[0]),)
+        no = f.closure(build=lambda: (f.constant(2, "Float32"),))
+        yes = f.closure(build=lambda: nest(levels - 1))
+        return tuple(f.many("If", (p,), (yes, no), ("Float32",)))
+
+    f.result(nest(depth)[0])
+    if depth > 32:
+        wrong(f, tmp_path, "closures nest deeper than 32")
+        return
+    expected, ops = run(f, tmp_path, x=np.ones(8, np.float32), p=np.bool_(True))
+    assert expected[0] == 8
+    assert ops.count("cond") == depth
+
+
 def test_functions_are_counted(tmp_path: Path) -> None:
     f = Made()
     p = f.input("p", *B)
