@@ -122,6 +122,14 @@ def _sum_range(self: Reduce, types: tuple[TensorType, ...], *ranges: Range) -> R
     return (x[0] * count, x[1] * count) if count else (0, 0)
 
 
+def _product_range(self: Reduce, types: tuple[TensorType, ...], *ranges: Range) -> Range:
+    (t,), (x,) = types, ranges
+    count = math.prod(t.shape[a] for a in self.axes)
+    size = max(abs(x[0]), abs(x[1]), 1)
+    top = size ** min(count, 200)
+    return (0 if x[0] >= 0 else -top), top
+
+
 ReduceSum = reduction(
     "ReduceSum",
     "`(x: N[..]) -> N[..]`: the sum; integers wrap. MIL `reduce_sum`.",
@@ -136,6 +144,7 @@ ReduceProduct = reduction(
     NUMBER,
     lambda x, axes: np.prod(x, axes, dtype=x.dtype),
     _direct("reduce_prod"),
+    range_of=_product_range,
 )
 ReduceMax = reduction(
     "ReduceMax",

@@ -243,5 +243,12 @@ class scatter(Op):  # noqa: N801  (MIL's name)
         combine.at(result, indices, updates)
         return result
 
+    def range_of(self, types: tuple[TensorType, ...], *ranges: Range) -> Range:
+        data, _, updates = ranges
+        if self.mode == "add":
+            count = types[2].shape[0]
+            return data[0] + min(0, updates[0] * count), data[1] + max(0, updates[1] * count)
+        return min(data[0], updates[0]), max(data[1], updates[1])
+
     def lower(self, m: Builder, data: Value, indices: Value, updates: Value) -> Value:
         return m.scatter(data=data, indices=indices, updates=updates, axis=0, mode=self.mode)

@@ -18,11 +18,11 @@ def full(t: TensorType) -> Range:
 
 
 def of_node(node: Node, ranges: Mapping[Value, Range]) -> list[Range]:
-    """Intervals of a node's results before they wrap into their dtype."""
+    """Intervals of a node's results before they wrap into their dtype; any, if nothing is known."""
     op = node.op
     has_rule = op.range is not None or type(op).range_of is not Op.range_of
     if not has_rule or len(node.results) != 1 or not node.results[0].type.dtype.is_integer:
-        return [full(r.type) for r in node.results]
+        return [_UNBOUNDED if r.type.dtype.is_integer else full(r.type) for r in node.results]
     types = tuple([o.type for o in node.operands])
     return [op.range_of(types, *[ranges.get(o) or full(o.type) for o in node.operands])]
 

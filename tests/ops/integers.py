@@ -207,6 +207,8 @@ def _sums(d: str) -> list[Sample]:
         found.append(Sample(op((0, 2)), (even,)))
         found.append(Sample(op(()), (x,), note="none"))
     found.append(Sample(reduce.ReduceSum((0,)), (np.full(3000, x[-1]),), note="long"))
+    odd = x[(x != 0) & (x % 2 == 1)]
+    found.append(Sample(reduce.ReduceProduct((0,)), (odd,), note="odd"))
     for least in (False, True):
         for out in ("i32", "i64", "u8"):
             arg = arg_min_max.ArgMinMax(1, dtypes.BY_SHORT[out], is_min=least)
