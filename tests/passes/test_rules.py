@@ -80,6 +80,12 @@ ADD, SUB, MUL, DIV, NEG = binary.Add(), binary.Sub(), binary.Mul(), binary.Div()
 SUM = reduce.ReduceSum((0,))
 UNTIL = loop((TensorType(BOOL),), lambda g, p: p, lambda g, p: g.add(unary.LogicalNot(), p))
 
+KEPT = loop(
+    (TensorType(BOOL), TensorType(F32, (2,))),
+    lambda g, p, x: p,
+    lambda g, p, x: (g.add(unary.LogicalNot(), p), x),
+)
+
 
 def counted(g, start, x):
     """x doubled twice, by a loop."""
@@ -306,7 +312,12 @@ FIRED += [
     Case("select_cheap", lambda g, p, a: picked(g, p, a, NEG), ("bool[]", "f32[2]"),
          "Neg(b):f32[2] Where(a, %, b):f32[2] -> %"),
 ]  # fmt: skip
+FIRED += [
+    Case("fixed_state", lambda g, p, x: g.add_multi(KEPT, p, x)[0], ("bool[]", "f32[2]"),
+         "While(a):bool[] -> %"),
+]  # fmt: skip
 NEAR += [
+    Case("fixed_state", lambda g, p: g.add(UNTIL, p), ("bool[]",), "While(a):bool[] -> %"),
     Case("unrolled", lambda g, p: g.add(UNTIL, p), ("bool[]",), "While(a):bool[] -> %"),
     Case("branch_known", lambda g, p, a: picked(g, p, a, SUM), ("bool[]", "f32[2]"),
          "If(a):f32[] -> %"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coremlc.ir.graph import Builder, Function, Value
+from coremlc.ir.graph import Builder, Function, Value, substitute
 from coremlc.ir.types import TensorType
 from coremlc.ops.call import inline
 from coremlc.ops.control_flow import If, While
@@ -26,6 +26,28 @@ _CHEAP = (
     *(Elementwise, Where, ConvertDType, Constant),
     *(BroadcastInDim, Concatenate, Reshape, Reverse, Slice, Transpose),
 )
+
+
+def fixed_state(g: Builder, op: While, operands: Operands, out: TensorType) -> Operands | None:
+    """`While` without the states that no trip changes, or that are empty: bodies capture them.
+
+    Exact: each trip sees the same values. MIL has no loop of a tensor without elements.
+    """
+    rows = zip(operands, op.body.parameters, op.body.results, strict=True)
+    fixed = [before is after or not x.type.size for x, before, after in rows]
+    if not any(fixed) or all(fixed):
+        return None
+    keep = [i for i, is_fixed in enumerate(fixed) if not is_fixed]
+
+    def narrowed(body: Function, results: Operands) -> Function:
+        mapped = {p: x for p, x, f in zip(body.parameters, operands, fixed, strict=True) if f}
+        parameters = tuple([body.parameters[i] for i in keep])
+        return substitute(Function(parameters, body.nodes, results, body.name), mapped)
+
+    cond = narrowed(op.cond, op.cond.results)
+    body = narrowed(op.body, tuple([op.body.results[i] for i in keep]))
+    changed = iter(g.add_multi(While(cond, body), *[operands[i] for i in keep]))
+    return tuple([x if f else next(changed) for x, f in zip(operands, fixed, strict=True)])
 
 
 def unrolled(g: Builder, op: While, operands: Operands, out: TensorType) -> Operands | None:
@@ -83,6 +105,7 @@ def _is_cheap(branch: Function) -> bool:
 
 
 RULES: Rules = (
+    ((While,), fixed_state),
     ((While,), unrolled),
     ((If,), branch_known),
     ((If,), select_cheap),
