@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from coremlc.compiler import Recipe, build_model
-from coremlc.dtypes import BY_SHORT
+from coremlc.dtypes import BY_NUMPY, BY_SHORT, I64
 from coremlc.engine.base import load_program
 from coremlc.ir import evaluate
 from coremlc.ir.graph import Builder, Graph, Input, Output, Value
 from coremlc.ir.literal import TensorData
+from coremlc.ir.types import TensorType
 from coremlc.ops import binary, bitwise, compare, convert_dtype, reduce, selection, unary
-from coremlc.ops.leaves import Constant
+from coremlc.ops.control_flow import If, While
+from coremlc.ops.leaves import Constant, constant
 from coremlc.ops.shape import Reverse
+from coremlc.ops.sort import Sort
 from coremlc.signature import KEY, Signature
 from tests.ops.integers import edges
 
@@ -94,6 +99,69 @@ def check(graph: Graph, arrays: dict[str, np.ndarray]) -> None:
             got = signature.decode(executable.run(signature.encode(arrays)))
         for wanted, found in zip(due, got.values(), strict=True):
             np.testing.assert_array_equal(found, wanted, err_msg=engine)
+
+
+def stated(*types: TensorType) -> tuple[Input, ...]:
+    """Inputs that may be all of their dtype."""
+    return tuple(
+        Input(f"x{i}", range=t.dtype.limits if t.dtype.is_integer else None)
+        for i, t in enumerate(types)
+    )
+
+
+def of(make: Callable[..., tuple[Value, ...]], *arrays: np.ndarray) -> None:
+    """Checks the graph that `make` builds of inputs like the arrays."""
+    g = Builder()
+    types = [TensorType(BY_NUMPY[x.dtype], x.shape) for x in arrays]
+    results = make(g, *[g.parameter(t) for t in types])
+    outputs = tuple(Output(f"y{i}") for i in range(len(results)))
+    graph = Graph(g.finish(*results), stated(*types), outputs)
+    check(graph, {f"x{i}": x for i, x in enumerate(arrays)})
+
+
+def test_a_loop_of_64_bit_states() -> None:
+    """A linear congruential generator, with an int64 for a count."""
+
+    def make(g: Builder, seed: Value, turns: Value) -> tuple[Value, ...]:
+        cond, body = Builder(), Builder()
+        cond.parameter(seed.type)
+        go_on = cond.add(compare.LessThan(), cond.parameter(turns.type), turns)
+        state, turn = body.parameter(seed.type), body.parameter(turns.type)
+        factor = body.add(constant(BY_SHORT["u64"], 6364136223846793005))
+        state = body.add(binary.Add(), body.add(binary.Mul(), state, factor), seed)
+        turn = body.add(binary.Add(), turn, body.add(constant(I64, 1)))
+        start = g.add(constant(I64, 0))
+        op = While(cond.finish(go_on), body.finish(state, turn))
+        return g.add_multi(op, seed, start)
+
+    of(make, np.array(12345678901234567890, np.uint64), np.array(9))
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_branches_of_which_one_is_wide(taken: bool) -> None:
+    def make(g: Builder, pred: Value, x: Value) -> tuple[Value, ...]:
+        wide, narrow = Builder(), Builder()
+        square = wide.add(binary.Mul(), x, x)
+        few = narrow.add(constant(I64, [1, -2, 3, 4]))
+        return g.add_multi(If(wide.finish(square), narrow.finish(few)), pred)
+
+    of(make, np.array(taken), np.array([2**40, -3, 2**62, 5]))
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize(("dtype", "count"), [("i64", 1500), ("u64", 60), ("u32", 60)])
+def test_sort_with_a_payload(dtype: str, count: int, descending: bool) -> None:
+    def make(g: Builder, x: Value, payload: Value) -> tuple[Value, ...]:
+        c = Builder()
+        scalars = [TensorType(v.type.dtype) for v in (x, x, payload, payload)]
+        left, right, *_ = (c.parameter(t) for t in scalars)
+        compared = compare.GreaterThan() if descending else compare.LessThan()
+        comparator = c.finish(c.add(compared, left, right))
+        return g.add_multi(Sort(0, is_stable=True, comparator=comparator), x, payload)
+
+    x = np.resize(edges(dtype), count)
+    np.random.default_rng(0).shuffle(x)
+    of(make, x, np.arange(count) * 2**33)
 
 
 QUIET = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}

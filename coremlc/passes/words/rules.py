@@ -21,11 +21,12 @@ from coremlc.ir.op import Op, Range
 from coremlc.ir.types import TensorType
 from coremlc.ops import binary, bitwise, compare, reduce, scatter, selection, shape, unary
 from coremlc.ops.arg_min_max import ArgMinMax
+from coremlc.ops.comparator import Key
 from coremlc.ops.convert_dtype import ConvertDType
 from coremlc.ops.dot_general import matmul
 from coremlc.ops.dynamic_slice import DynamicSlice, DynamicUpdateSlice
 from coremlc.ops.gather import gather
-from coremlc.ops.sort import gather_along_axis
+from coremlc.ops.sort import argsort, gather_along_axis, stable_order, take
 from coremlc.passes.words.word import LEAST, Calc, Operand, Words
 
 MAX_PARTS = 1 << 23
@@ -414,6 +415,19 @@ def _arg_min_max(c: Calc, case: Case, x: Words) -> Value:
     return c.g.add(reduce.ReduceMin((op.axis,)), c.pick(hit, places, t.shape[op.axis]))
 
 
+def _argsort(c: Calc, case: Case, x: Words) -> Value:
+    """Stable by the low words, then by the high ones."""
+    op: argsort = case.op
+    x = c.spread(x, case.operands[0].shape)
+    if c.is_(x.high, 0):
+        return c.g.add(op, c.flip(x.low))
+    high = x.high if case.signed else c.flip(x.high)
+    first, last = (Key(v, descending=not op.ascending, total=False) for v in (x.low, high))
+    order = stable_order(c.g, c.flip(x.low), first, op.axis)
+    step = stable_order(c.g, take(c.g, high, order, op.axis), last, op.axis)
+    return take(c.g, order, step, op.axis)
+
+
 # -- products and scatters ---------------------------------------------------------------------
 
 
@@ -521,6 +535,7 @@ RULES: Mapping[type[Op], Rule] = {
     reduce.ReduceMax: _reduce_extreme(False),
     reduce.ReduceMin: _reduce_extreme(True),
     ArgMinMax: _arg_min_max,
+    argsort: _argsort,
     matmul: _matmul,
     scatter.scatter: _scatter,
 }
