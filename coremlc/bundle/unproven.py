@@ -10,8 +10,8 @@ from coremlc.mil.model import Model
 from coremlc.mil.program import Function, Literal, Op
 
 _SEEN = {
-    "CoreML5": """Add Cast Clip Conv ExpandDims Lstm Pad Pow Relu Sigmoid SliceByIndex Sqrt Squeeze
-        Transpose""",
+    "CoreML5": """Add Cast Clip Concat Conv ExpandDims Lstm Mul Pad Pow Relu Sigmoid SliceByIndex
+        Sqrt Squeeze Sub Transpose""",
     "CoreML6": """Ios16.add Ios16.cast Ios16.clip Ios16.constexprAffineDequantize
         Ios16.constexprLutToDense Ios16.constexprSparseToDense Ios16.conv Ios16.lstm Ios16.mul
         Ios16.pow Ios16.reduceArgmax Ios16.reduceMax Ios16.reduceSum Ios16.relu Ios16.sigmoid
