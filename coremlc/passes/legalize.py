@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from coremlc.dtypes import BOOL, BY_NAME, C128, COMPLEX, F16, F32, F64, I32, DType
+from coremlc.dtypes import BOOL, BY_NAME, C128, COMPLEX, F16, F32, F64, I32, I64, DType
 from coremlc.errors import CoremlcError, RefusedError, Where
 from coremlc.ir.graph import (
     Builder,
@@ -74,6 +74,7 @@ class Legalizer:
         self.refusals: list[CoremlcError] = []
         self._strict = strict
         self._float64: list[str] = []
+        self._wide: dict[Value, str] = {}
         self._unknown: set[Value] = set()
         """Values that follow from a refused op: nothing more is said of them."""
 
@@ -120,13 +121,20 @@ class Legalizer:
         return g.parameter(legal)
 
     def _warnings(self) -> list[str]:
-        if not self._float64:
-            return []
-        count, first = len(self._float64), self._float64[0]
-        return [
-            f"{count} float64 value{'s' if count > 1 else ''} computed in float32, "
-            f"the first at {first}; --strict refuses them"
-        ]
+        said = []
+        if self._float64:
+            count, first = len(self._float64), self._float64[0]
+            said.append(
+                f"{count} float64 value{'s' if count > 1 else ''} computed in float32, "
+                f"the first at {first}; --strict refuses them"
+            )
+        if self._wide:
+            count, first = len(self._wide), next(iter(self._wide.values()))
+            said.append(
+                f"{count} int64 value{'s' if count > 1 else ''} computed exactly in two words, "
+                f"the first at {first}; --assume ranges of the inputs to make it one"
+            )
+        return said
 
     def _node(
         self,
@@ -260,6 +268,9 @@ class Legalizer:
             self._unknown.update(node.results)
             return True
         mapped.update(zip(node.results, results, strict=True))
+        for value, result in zip(node.results, results, strict=True):
+            if value.type.dtype is I64 and isinstance(result, Words):
+                self._wide[value] = str(where(node))
         return True
 
     def _refuse(self, what: str, fix: str, place: Place) -> None:
