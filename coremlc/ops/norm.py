@@ -17,7 +17,7 @@ from coremlc.mil.program import Value
 from coremlc.ops.binary import Add, Div, Mul, Sub
 from coremlc.ops.elementwise import check_dtype, check_equal_dtypes
 from coremlc.ops.leaves import constant
-from coremlc.ops.shape import BroadcastInDim, Transpose, check_axes
+from coremlc.ops.shape import BroadcastInDim, Reshape, Transpose, check_axes
 from coremlc.ops.unary import Sqrt
 
 Axes = tuple[int, ...]
@@ -75,7 +75,8 @@ class FusedLayerNorm(Op):
     """`(x: F[..], gamma?: F[axes], beta?: F[axes]) -> F[..]`.
 
     (x - mean) / sqrt(variance + epsilon) * gamma + beta; mean and biased variance over axes.
-    C1 axes unique, increasing, at least one. C2 gamma and beta have the dims of axes.
+    C1 axes unique, increasing, at least one. C2 gamma and beta have the dims of axes, or all
+    of x's rank with 1 for the others (GoMLX's `LayerNorm` gives either).
     C3 equal float dtypes.
     Source: GoMLX `FusedLayerNorm`. Decomposes to MIL `layer_norm` of the last axes.
     """
@@ -92,9 +93,12 @@ class FusedLayerNorm(Op):
         check_equal_dtypes(self.kind, x, *affine)
         check_axes("axes", self.axes, x)  # C1
         dims = tuple(x.shape[a] for a in self.axes)
+        wide = tuple(d if a in self.axes else 1 for a, d in enumerate(x.shape))
         if list(self.axes) != sorted(self.axes) or not self.axes:
             raise ShapeError(f"axes {self.axes} of {x}", fix="give them in increasing order")
-        if len(affine) != self.gamma + self.beta or any(t.shape != dims for t in affine):  # C2
+        if len(affine) != self.gamma + self.beta or any(
+            t.shape not in (dims, wide) for t in affine
+        ):  # C2
             raise ShapeError(
                 f"gamma and beta {', '.join(map(str, affine))} for axes {self.axes} of {x}",
                 fix=f"give them dims {list(dims)}",
@@ -119,7 +123,8 @@ class FusedLayerNorm(Op):
         result = g.add(layer_norm(len(self.axes), self.epsilon), moved)
         if moved is not x:
             result = g.add(Transpose(tuple(order.index(a) for a in range(rank))), result)
-        operands = iter(affine)
+        dims = tuple(x.type.shape[a] for a in self.axes)
+        operands = (v if v.type.shape == dims else g.add(Reshape(dims), v) for v in affine)
         if self.gamma:
             gamma = g.add(BroadcastInDim(x.type, self.axes), next(operands))
             result = g.add(Mul(), result, gamma)

@@ -140,6 +140,10 @@ def _norms() -> list[Sample]:
                 op = norm.FusedLayerNorm(axes, 1e-5, gamma, beta)
                 note = f"{axes}{gamma:d}{beta:d}"
                 found.append(Sample(op, (x, *affine), frozenset(), *wider, note=note))
+            full = [n if i in axes else 1 for i, n in enumerate(x.shape)]
+            op = norm.FusedLayerNorm(axes, 1e-5, True, True)
+            affine = [randoms(d, *full, seed=4), randoms(d, *dims, seed=5)]
+            found.append(Sample(op, (x, *affine), frozenset(), *wider, note=f"{axes}wide"))
         softmaxes = [norm.FusedSoftmax(axis) for axis in range(3)]
         found += [Sample(op, (x,), frozenset(), *wider, note=str(op.axis)) for op in softmaxes]
     rows = array("f32", [[1, 2, 3], [-INF, -INF, -INF], [NAN, 1, 2], [-INF, 0, 1], [1e4, -1e4, 0]])
