@@ -102,6 +102,7 @@ def load(bundle: Path | str, options: EngineOptions | None = None) -> Model:
     if not path.exists():
         raise UsageError(f"there is no bundle {path}", fix="check the path")
     content = read_bundle(path)
+    content.make_runnable()
     name = entry_name(content, how.function)
     with at(Where(file=str(path))):
         raise_all(faults(content.program.functions[name]))

@@ -14,6 +14,7 @@ from coremlc.bundle.files import reading, resolve
 from coremlc.bundle.package import model_file
 from coremlc.errors import FormatError
 from coremlc.mil.blob import BlobFile
+from coremlc.mil.buffers import has_buffers, without_buffers
 from coremlc.mil.description import ModelDescription, description_from_bytes
 from coremlc.mil.model import Model, model_from_bytes
 from coremlc.mil.program import Array, BlobRef, Literal, Program
@@ -73,6 +74,9 @@ class Bundle:
         """Everything together, as the writers take it."""
         return Model(self.program, self.description, self.specification_version)
 
+    def make_runnable(self) -> None:
+        """Change the program where it is in a form that only Apple's runtime takes."""
+
     def array(self, literal: Literal | BlobRef) -> Array:
         """The array of a literal: a view of the mapped file, flat if only a reference is given."""
         ref = literal if isinstance(literal, BlobRef) else literal.data
@@ -121,6 +125,11 @@ class CompiledBundle(Bundle):
         text = self.text
         with reading(self.root / "model.mil"):
             return parse_program(text)
+
+    def make_runnable(self) -> None:
+        """Take buffers, as Apple's optimiser prints them, for the tensors that they hold."""
+        if has_buffers(self.program):
+            self.program = without_buffers(self.program)
 
     @cached_property
     def description(self) -> ModelDescription:

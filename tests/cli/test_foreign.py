@@ -2,11 +2,13 @@
 
 import json
 import os
+import struct
 
 import numpy as np
 import pytest
 
 from coremlc.bundle import read_bundle, write_mlmodelc, write_mlpackage
+from coremlc.bundle.verify import _references
 from coremlc.mil.description import Feature
 from coremlc.runner import EngineOptions, load
 from tests.bundle import builds
@@ -204,3 +206,45 @@ def test_real_bundles_simply_run(path):
     for engine in ("onnxruntime", "reference"):
         report = as_json("run", path, "--random", 0, "--repeat", 1, "--engine", engine)
         assert report["outputs"]
+
+
+def put_weights(bundle):
+    """Half floats of our own where the text refers to a weight file, which did not come with it."""
+    refs = [*_references(read_bundle(bundle).program)]
+    assert all(kind.dtype == "fp16" for _, kind in refs)
+    if not refs:
+        return
+    file = bundle / refs[0][0].path.removeprefix("@model_path/")
+    file.parent.mkdir()
+    numbers = np.random.default_rng(1)
+    with file.open("wb") as out:
+        out.write(struct.pack("<II56x", len(refs), 2))
+        for ref, kind in refs:
+            data = numbers.normal(size=kind.shape, scale=0.1).astype(np.float16).tobytes()
+            out.seek(ref.offset)
+            out.write(struct.pack("<IIQQQ32x", 0xDEADBEEF, 1, len(data), ref.offset + 64, 0))
+            out.write(data)
+
+
+@needs_samples
+@pytest.mark.parametrize("path", sorted(ROOT.glob("751K*/*.mil")), ids=lambda path: path.stem)
+def test_texts_of_apples_optimiser_run_too(path, tmp_path):
+    """Their buffers are taken for the tensors that they hold."""
+    bundle = tmp_path / "m.mlmodelc"
+    bundle.mkdir()
+    (bundle / "model.mil").write_bytes(path.read_bytes())
+    put_weights(bundle)
+    found = []
+    for engine in ("onnxruntime", "reference"):
+        with load(bundle, EngineOptions(engine=engine, threads=1)) as model:
+            numbers = np.random.default_rng(0)
+            features = {
+                port.name: numbers.normal(size=port.sizes).astype(port.dtype.numpy)
+                if port.dtype.kind == "float"
+                else np.zeros(port.sizes, port.dtype.numpy)
+                for port in model.signature.inputs
+            }
+            found.append(model(features))
+    assert found[0].keys() == found[1].keys()
+    for name, array in found[0].items():
+        np.testing.assert_allclose(array, found[1][name], rtol=5e-3, atol=5e-3)
