@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from coremlc import passes, targets
-from coremlc.errors import InputError
+from coremlc.dtypes import F32
+from coremlc.errors import InputError, RefusalsError
 from coremlc.ir.graph import Graph
 from coremlc.ops import binary, bitwise, convert_dtype
+from coremlc.ops.shape import Reverse
 from coremlc.signature import Signature
-from tests.ir.graphs import const, graph, ops, t
+from tests.ir.graphs import const, graph, ops, run, t
 
 
 def signed(made: Graph) -> Signature:
@@ -79,3 +81,21 @@ def test_low_words_alone_cost_one_op():
         return g.add(convert_dtype.ConvertDType(t("i32[]").dtype), product)
 
     assert ops(passes.run(graph(make, "i32[3]"))) == ["Mul"]
+
+
+@pytest.mark.parametrize("dtype", ["f8e4m3fn", "f8e5m2"])
+def test_float8_constants_are_float32(dtype):
+    numbers = np.array([0.5, -1.75, 240.0, 2.0**-9]).astype(t(f"{dtype}[]").dtype.numpy)
+
+    def make(g, a):
+        table = g.add(Reverse((0,)), const(g, numbers, dtype))
+        return g.add(binary.Mul(), a, g.add(convert_dtype.ConvertDType(F32), table))
+
+    (y,) = run(passes.run(graph(make, "f32[4]")), [np.ones(4, np.float32)])
+    np.testing.assert_array_equal(y, numbers.astype(np.float32)[::-1])
+
+
+def test_float8_does_not_compute():
+    made = graph(lambda g, a: g.add(binary.Add(), a, a), "f8e5m2[2]")
+    with pytest.raises(RefusalsError, match="F8E5M2 is not supported"):
+        passes.run(made)
