@@ -61,7 +61,7 @@ silero: $(STAMP) ## fetch the Silero VAD and make a minute of speech, for tests/
 	PYTHON=$(BIN)/python scripts/silero.sh
 
 fuzz-bundles: $(STAMP) ## 10,000 damaged bundles: no traceback, no hang, little memory
-	$(BIN)/python benchmarks/fuzz_bundles.py --json benchmarks/fuzz_bundles.json
+	$(BIN)/python benchmarks/fuzz_bundles.py --jobs $(JOBS) --json benchmarks/fuzz_bundles.json
 
 harvest: $(STAMP) ## collect the graphs of GoMLX's own tests in out/harvest (needs Go; QUICK=1 leaves out slow ones)
 	$(BIN)/python scripts/harvest.py --jobs $(JOBS) $(if $(QUICK),--quick)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import collections
+import itertools
 import json
+import multiprocessing
 import random
 import resource
 import shutil
@@ -182,47 +184,62 @@ def attempt(path: Path, seed: int, found: collections.Counter[str]) -> str:
     return state
 
 
-def main() -> int:
-    """Mutate, one seed for each bundle."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--count", type=int, default=10_000)
-    parser.add_argument("--json", type=Path, help="write the figures here as well")
-    given = parser.parse_args()
+def fuzz(seed: int, count: int) -> dict[str, Any]:
+    """Mutate, one seed for each bundle; the figures."""
     warnings.simplefilter("error")
     resource.setrlimit(resource.RLIMIT_AS, (ROOM, resource.RLIM_INFINITY))
     found: collections.Counter[str] = collections.Counter()
     states: collections.Counter[str] = collections.Counter()
     slowest = (0.0, 0)
-    start = time.perf_counter()
     with tempfile.TemporaryDirectory() as room:
         bundles = sources(Path(room))
         whole = {path: builds.files_of(path) for path in bundles}
-        for seed in range(given.seed, given.seed + given.count):
-            rng = random.Random(seed)
+        for at in range(seed, seed + count):
+            rng = random.Random(at)
             path = rng.choice(bundles)
             name = rng.choice(sorted(whole[path]))
-            begin = time.perf_counter()
+            begin = time.process_time()
             (path / name).write_bytes(mutate(whole[path][name], rng))
-            states[attempt(path, seed, found)] += 1
+            states[attempt(path, at, found)] += 1
             (path / name).write_bytes(whole[path][name])
-            slowest = max(slowest, (time.perf_counter() - begin, seed))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    figures = {
-        "seed": given.seed,
-        "bundles": given.count,
-        "states": dict(states),
-        "findings": dict(found),
-        "slowest_s": round(slowest[0], 3),
+            slowest = max(slowest, (time.process_time() - begin, at))
+    return {
+        "bundles": count,
+        "states": states,
+        "findings": found,
+        "slowest_cpu_s": round(slowest[0], 3),
         "slowest_seed": slowest[1],
-        "peak_rss_mb": round(peak),
-        "total_s": round(time.perf_counter() - start, 1),
+        "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "cpu_s": round(time.process_time(), 1),
     }
+
+
+def merged(parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """The figures of several processes as one."""
+    slowest = max(parts, key=lambda part: part["slowest_cpu_s"])
+    adders = ("bundles", "states", "findings", "cpu_s")
+    sums = {key: sum((p[key] for p in parts[1:]), parts[0][key]) for key in adders}
+    peak = max(part["peak_rss_mb"] for part in parts)
+    return {**slowest, **sums, "peak_rss_mb": peak, "cpu_s": round(sums["cpu_s"], 1)}
+
+
+def main() -> int:
+    """Run the jobs, print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--count", type=int, default=10_000)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--json", type=Path, help="write the figures here as well")
+    given = parser.parse_args()
+    starts = [given.seed + given.count * i // given.jobs for i in range(given.jobs + 1)]
+    spans = [(a, b - a) for a, b in itertools.pairwise(starts)]
+    with multiprocessing.get_context("spawn").Pool(given.jobs, maxtasksperchild=1) as pool:
+        figures = {"seed": given.seed, **merged(pool.starmap(fuzz, spans, chunksize=1))}
     text = json.dumps(figures, indent=2) + "\n"
     print(text, end="")
     if given.json is not None:
         given.json.write_text(text)
-    return 1 if found or peak > LIMIT_MB else 0
+    return 1 if figures["findings"] or figures["peak_rss_mb"] > LIMIT_MB else 0
 
 
 if __name__ == "__main__":

@@ -67,8 +67,11 @@ def load(
     compute_units: ComputeUnits = "all",
     strict_units: bool = False,
     threads: int | None = None,
+    function: str | None = None,
 ) -> Model:
     """Load a `.mlmodelc` (or `.mlpackage`) to call it: `load(path)(x=array)["logits"]`.
+
+    Of whatever maker; `function` is which one of several. States are kept from call to call.
 
     Close it, or use it in a `with` statement.
     """
@@ -76,5 +79,5 @@ def load(
     from coremlc.runner import EngineOptions
     from coremlc.runner import load as load_bundle
 
-    options = EngineOptions(engine, compute_units, strict_units, threads)
+    options = EngineOptions(engine, compute_units, strict_units, threads, function)
     return load_bundle(locate(str(bundle)).bundle, options)
