@@ -38,7 +38,7 @@ func smolLM(file string, arguments []string) (*network, error) {
 		return nil, err
 	}
 	names := []string{"token_embd", "output_norm"}
-	n := &network{store: model.NewStore(), inputs: []string{"tokens", "position"}, outputs: []string{"logits"}, twin: depth < 5}
+	n := &network{store: model.NewStore(), inputs: []string{"tokens", "position"}, outputs: []string{"logits"}, twin: true}
 	for i := range depth {
 		for _, part := range []string{
 			"attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down",
