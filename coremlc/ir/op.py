@@ -27,8 +27,8 @@ class Op:
     lower(m, *values): MIL, through mil.Builder. Primitives. Ops with bodies take a function
         `run(body, *values) -> list of values` after m, which emits a body where m stands.
     decompose(g, *values): smaller ops, same meaning. Composites.
-    split(g, *operands): meaning on the parts of complex values, each operand a Value or its Parts; not
-        for data movement (`native`), which goes part by part.
+    split(g, *operands): meaning on the parts of complex values, each operand a Value or its Parts;
+        not for data movement (`native`), which goes part by part.
     range(*ranges) -> Range: interval of an integer result, given those of the operands.
     """
 

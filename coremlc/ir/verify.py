@@ -46,16 +46,4 @@ def refusals(graph: Graph) -> list[CoremlcError]:
             if t.rank > MAX_RANK:
                 what = f"{t} has rank {t.rank}, Core ML stops at {MAX_RANK}"
                 found.append(RefusedError(what, fix="merge axes before", where=place))
-    empty = [
-        o.name for o, r in zip(graph.outputs, graph.main.results, strict=True) if not r.type.size
-    ]
-    found += [
-        RefusedError(f"output {name!r} has no elements", fix="do not return it") for name in empty
-    ]
-    empty = [
-        i.name for i, p in zip(graph.inputs, graph.main.parameters, strict=True) if not p.type.size
-    ]
-    found += [
-        RefusedError(f"input {name!r} has no elements", fix="do not pass it") for name in empty
-    ]
     return found

@@ -63,7 +63,7 @@ _WHY: dict[str, str] = {
     "uint": "Core ML has no unsigned arithmetic; its exact emulation is not built yet",
     "float": "Core ML has float16 and float32",
 }
-Place = Node | Input
+Place = Node | Input | Output
 """What a refusal is about."""
 
 
@@ -82,6 +82,11 @@ class Legalizer:
         """Note what no pass can make legal, while ops are still those that the user wrote."""
         for value, given in zip(graph.main.parameters, graph.inputs, strict=True):
             self._check_type(value.type, given)
+            if not value.type.size:
+                self._refuse(f"input {given.name!r} has no elements", "do not pass it", given)
+        for value, told in zip(graph.main.results, graph.outputs, strict=True):
+            if not value.type.size:
+                self._refuse(f"output {told.name!r} has no elements", "do not return it", told)
         for node in walk(graph.main):
             if isinstance(node.op, Unsupported):
                 kind = node.op.op
@@ -309,7 +314,9 @@ def _wrapped(g: Builder, node: Node, dtype: DType, x: Value, interval: Range) ->
 
 
 def _where(place: Place) -> Where:
-    return where(place) if isinstance(place, Node) else Where(f"input {place.name!r}")
+    if isinstance(place, Node):
+        return where(place)
+    return Where(f"{'input' if isinstance(place, Input) else 'output'} {place.name!r}")
 
 
 def _converted(array: Any, dtype: np.dtype[Any]) -> Any:

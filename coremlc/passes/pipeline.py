@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from coremlc.errors import CoremlcError, RefusalsError
+from coremlc.errors import CoremlcError, RefusalsError, RefusedError
 from coremlc.ir.graph import Graph, collect
 from coremlc.ir.verify import refusals
 from coremlc.passes.bfloat16 import widen_bfloat16
@@ -42,7 +42,10 @@ def run(graph: Graph, *, strict: bool = False, after: Observer | None = None) ->
     legalizer.check(graph)
     primitive = graph.with_main(decompose(graph.main))
     observe("decompose", primitive)
-    real, refused = merge_ranks(widen_bfloat16(split_complex(primitive)))
+    try:
+        real, refused = merge_ranks(widen_bfloat16(split_complex(primitive)))
+    except RefusedError as error:  # without parts there is nothing to legalize
+        raise RefusalsError(collect([*legalizer.refusals, error])) from None
     legalizer.refusals += refused
     observe("split", real)
     legal = legalizer.graph(real)
