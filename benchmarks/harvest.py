@@ -91,11 +91,14 @@ def main() -> None:
     parser.add_argument("--archive", type=Path, default=place)
     parser.add_argument("--engine", choices=ENGINES, action="append", default=[])
     parser.add_argument("--only", default="", metavar="HASH", help="graphs whose hash starts so")
+    parser.add_argument("--without", default=[], action="append", metavar="OP")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seconds", type=int, default=60, help="for each step of a graph")
     options = parser.parse_args()
     archive = Path(options.archive)
     paths = [p.parent for p in archive.glob(f"graphs/{options.only}*/graph.pb")]
+    for op in options.without:
+        paths = [p for p in paths if op.encode() not in (p / "graph.pb").read_bytes()]
     paths.sort(key=lambda p: (effort(p), p))
     if not paths:
         sys.exit(f"there are no graphs in {archive}: run make harvest")

@@ -42,6 +42,7 @@ SEED = 0
 SLACK = 3.0
 """How many times GoMLX's own error ours may be."""
 RANDOM = "RNGBitGenerator"
+QUANTIZED = ("FusedQuantizedDense", "QuantizedEmbeddingLookup")
 INT32 = dtypes.I32.limits
 
 
@@ -290,14 +291,15 @@ def _cast(x: Array, dtype: DType) -> Array:
 
 
 def _freed(graph: Graph, given: dict[str, Array]) -> tuple[Graph, dict[str, Array]]:
-    """With the leaves of the main function as inputs of any value."""
+    """With the leaves of the main function as inputs of any value, but for quantized weights."""
+    weights = {o for n in graph.main.nodes if n.op.kind in QUANTIZED for o in n.operands}
     g = Builder()
     g.parameters = list(graph.main.parameters)
     inputs, given = list(graph.inputs), dict(given)
     mapped: dict[Value, Value] = {}
     nodes = []
     for node in graph.main.nodes:
-        if isinstance(node.op, Constant | Iota):
+        if isinstance(node.op, Constant | Iota) and node.results[0] not in weights:
             name = f"leaf{len(mapped)}"
             value = g.parameter(node.results[0].type)
             mapped[node.results[0]] = value
