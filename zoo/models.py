@@ -181,6 +181,8 @@ def _smollm(name: str, layers: int, tokens: int) -> GoModel:
     )
 
 
+SMOLLM2 = _smollm("smollm2", 30, 1)
+
 MODELS: tuple[OnnxModel | GoModel, ...] = (
     BASIC_PITCH,
     SILERO,
@@ -193,6 +195,6 @@ MODELS: tuple[OnnxModel | GoModel, ...] = (
     EFFICIENTNET,
     MINILM,
     _smollm("smollm2-2", 2, 5),
-    _smollm("smollm2", 30, 1),
+    SMOLLM2,
 )
 BY_NAME = {m.name: m for m in MODELS}
