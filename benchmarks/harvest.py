@@ -91,12 +91,15 @@ def main() -> None:
     parser.add_argument("--archive", type=Path, default=place)
     parser.add_argument("--engine", choices=ENGINES, action="append", default=[])
     parser.add_argument("--only", default="", metavar="HASH", help="graphs whose hash starts so")
+    parser.add_argument("--op", default="", help="only graphs that have it")
     parser.add_argument("--without", default=[], action="append", metavar="OP")
+    parser.add_argument("--report", default="harvest", help="name of the report's two files")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seconds", type=int, default=60, help="for each step of a graph")
     options = parser.parse_args()
     archive = Path(options.archive)
     paths = [p.parent for p in archive.glob(f"graphs/{options.only}*/graph.pb")]
+    paths = [p for p in paths if options.op.encode() in (p / "graph.pb").read_bytes()]
     for op in options.without:
         paths = [p for p in paths if op.encode() not in (p / "graph.pb").read_bytes()]
     paths.sort(key=lambda p: (effort(p), p))
@@ -112,15 +115,15 @@ def main() -> None:
             print(f"{done} of {len(paths)}", flush=True)
         if not options.only and (done % 100 == 0 or done == len(paths)):
             content = [v.__dict__ | {"origin": origins[v.graph]} for v in verdicts]
-            (archive / "harvest.json").write_text(json.dumps(content, indent=1) + "\n")
+            (archive / f"{options.report}.json").write_text(json.dumps(content, indent=1) + "\n")
             report = table(verdicts, known, origins)
-            (archive / "harvest.md").write_text(report)
+            (archive / f"{options.report}.md").write_text(report)
     if options.only:
         for v in verdicts:
             print(v)
     else:
         print(report.split("\n## ", 1)[0])
-        print(f"in full: {archive / 'harvest.md'}")
+        print(f"in full: {archive / options.report}.md")
     bad = [v for v in verdicts if v.status == "failed" and v.graph not in known]
     sys.exit(1 if any(v.engine != "evaluate" for v in bad) else 0)
 

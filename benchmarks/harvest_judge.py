@@ -354,6 +354,8 @@ class _Truths:
             try:
                 exact = precise(self._graph.main, self._given, _as_double)
                 single = precise(self._graph.main, self._given, _as_single)
+            except TimeoutError:
+                raise
             except Exception:
                 return None
             for output, e, s in zip(self._graph.outputs, exact, single, strict=True):
