@@ -51,8 +51,9 @@ proto: $(STAMP) ## generate coremlc/frontend/*_pb2.py from schemas/
 docs: $(STAMP) ## generate docs/cli.md and docs/ops.md
 	$(BIN)/python scripts/docs.py
 
-bench: $(STAMP) ## latency of the fixtures
-	@for graph in fixtures/*/graph.pb; do $(BIN)/coremlc run $$graph --random 0 --warmup 20 --repeat 200; echo; done
+bench: $(STAMP) ## latency of the fixtures on both engines
+	mkdir -p out
+	$(BIN)/coremlc bench fixtures/*/graph.pb --engine onnxruntime --engine reference --duration 2 --save out/bench.json -v
 
 bench-compile: $(STAMP) ## compile time per node, on graphs of 1k, 5k and 20k nodes
 	$(BIN)/python benchmarks/compile_time.py

@@ -123,7 +123,12 @@ def _arrays(file: IO[bytes]) -> dict[str, Array]:
     return arrays
 
 
-def _write(path: Path, write: Callable[[IO[bytes]], None]) -> None:
+def write_text(path: Path, text: str) -> None:
+    """A text in UTF-8."""
+    _write(path, lambda file: file.write(text.encode()))
+
+
+def _write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         try:

@@ -18,6 +18,7 @@ SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 COMMANDS = {
     "compile": "coremlc.cli.compile:compile_command",
     "run": "coremlc.cli.run:run_command",
+    "bench": "coremlc.cli.bench:bench_command",
     "inspect": "coremlc.cli.inspect:inspect_command",
     "golden": "coremlc.cli.golden:golden_group",
     "ops": "coremlc.cli.ops:ops_command",
