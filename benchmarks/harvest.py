@@ -113,7 +113,7 @@ def main() -> None:
         verdicts += found
         if done % 100 == 0:
             print(f"{done} of {len(paths)}", flush=True)
-        if not options.only and (done % 100 == 0 or done == len(paths)):
+        if not options.only and (done % 25 == 0 or done == len(paths)):
             content = [v.__dict__ | {"origin": origins[v.graph]} for v in verdicts]
             (archive / f"{options.report}.json").write_text(json.dumps(content, indent=1) + "\n")
             report = table(verdicts, known, origins)
