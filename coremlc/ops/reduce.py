@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import ml_dtypes
 import numpy as np
 
-from coremlc.dtypes import BOOL, NUMBER, REAL, DType
+from coremlc.dtypes import BOOL, BY_NUMPY, NUMBER, REAL, DType
 from coremlc.ir.op import Array, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
@@ -113,7 +114,8 @@ def highest(dtype: DType | np.dtype[Any]) -> Any:
 def _extreme(dtype: np.dtype[Any], infinite: float, pick: Callable[[Any], int]) -> Any:
     if dtype.kind == "b":
         return infinite > 0
-    return pick(np.iinfo(dtype)) if dtype.kind in "iu" else infinite
+    whole = dtype.kind in "iu" or BY_NUMPY[dtype].is_integer  # int4 is of no kind that numpy knows
+    return pick(ml_dtypes.iinfo(dtype)) if whole else infinite
 
 
 def _sum_range(self: Reduce, types: tuple[TensorType, ...], *ranges: Range) -> Range:
@@ -150,7 +152,7 @@ ReduceMax = reduction(
     "ReduceMax",
     "`(x: T[..]) -> T[..]`: the greatest; NaN wins. MIL `reduce_max`.",
     REAL | {BOOL},
-    lambda x, axes: np.max(x, axes, initial=lowest(x.dtype)),
+    lambda x, axes: np.max(x, axes, initial=lowest(x.dtype)).astype(x.dtype),
     _lower_max,
     range=lambda self, x: x,
 )
@@ -158,7 +160,7 @@ ReduceMin = reduction(
     "ReduceMin",
     "`(x: T[..]) -> T[..]`: the least; NaN wins. MIL `reduce_min`.",
     REAL | {BOOL},
-    lambda x, axes: np.min(x, axes, initial=highest(x.dtype)),
+    lambda x, axes: np.min(x, axes, initial=highest(x.dtype)).astype(x.dtype),
     _lower_min,
     range=lambda self, x: x,
 )

@@ -32,6 +32,9 @@ def _reductions() -> list[Sample]:
         found += [Sample(op((axis,)), (special,), note=f"nan{axis}") for axis in (0, 1)]
         found.append(Sample(op((0,)), (randoms("f32", 0, 3),), note="empty"))
         found.append(Sample(op(()), (randoms("f32"),), note="rank0"))
+        if op in _NUMBERS[2:]:
+            packed = array("i4", [[3, -8], [2, 7]])
+            found.append(Sample(op((0,)), (packed,), frozenset({0}), note="packed"))
         found.append(Sample(op((0,)), (randoms("f32", 1, 3),), note="one"))
     for op in _LOGIC:
         found += [Sample(op(axes), (randoms("bool", 3, 4, 2),)) for axes in ((0,), (1, 2), ())]
