@@ -85,6 +85,8 @@ class SelectAndScatter(Op):
 
     def evaluate(self, operand: Array, source: Array) -> Array:
         dims, n = operand.shape, math.prod(source.shape)
+        if not operand.size or not n:
+            return np.zeros(dims, operand.dtype)
         linear: Array = np.zeros((), np.int64)
         inside: Array = np.ones((), bool)
         for axis, places in enumerate(self._places(dims)):

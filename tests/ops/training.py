@@ -78,6 +78,8 @@ def _selects() -> list[Sample]:
             _select(op, randoms("f32", 4), (2,), (2,), ((4, 3),), note="paddingalone"),
             _select(op, array("i32", [2**31 - 1, -(2**31), 5, -(2**31)]), (2,), (1,), note="big"),
             _select(op, randoms("f32", 6), (1,), (1,), note="one"),
+            _select(op, randoms("f32", 1), (2,), note="nowindow"),
+            _select(op, randoms("f32", 0, 3), (1, 2), note="empty"),
         ]
     return found
 
