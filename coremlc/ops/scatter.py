@@ -99,7 +99,7 @@ class Scatter(Op):
         window = self._window(operand.ndim, updates.shape)
         starts = index_vectors(scatter_indices, self.index_vector_axis)
         starts = starts.reshape(-1, starts.shape[-1])
-        blocks = updates.transpose(self._batch_first(updates.ndim)).reshape(-1, *window)
+        blocks = updates.transpose(self._batch_first(updates.ndim)).reshape(len(starts), *window)
         combine = {"add": np.add, "max": np.maximum, "min": np.minimum}[self.mode]
         result = operand.copy()
         for start, block in zip(starts, blocks, strict=True):

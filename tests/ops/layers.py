@@ -83,6 +83,7 @@ def _scatters() -> list[Sample]:
     found = []
     rows = array("i32", OUT)
     inside = array("i32", [0, 3, 3, 1, 0, 2, 2, 3])
+    few = array("i32", [0, 1, 2])
     for op in (ScatterSum, ScatterMax, ScatterMin):
         for d in ("f32", "f16", "i32"):
             x, u = randoms(d, 4, 5), randoms(d, 8, 5, seed=1)
@@ -104,13 +105,16 @@ def _scatters() -> list[Sample]:
                 op, y, points.T.copy(), randoms("f32", 5, 3), 0, (1,), (0, 1), (0, 1), "first"
             ),
             _scatter(op, y, array("i32", 2), randoms("f32", 5, 3), 0, (0, 1), (0,), (0,), "scalar"),
+            _scatter(op, y, points[:0], randoms("f32", 0, 3), 1, (1,), (0, 1), (0, 1), "none"),
+            _scatter(
+                op, randoms("f32", 4, 0), few, randoms("f32", 3, 0), 1, (1,), (0,), (0,), "empty"
+            ),
             _scatter(
                 op, randoms("f32", 6), inside, randoms("f32", 8), 1, (), (0,), (0,), "elements"
             ),
         ]
     special = array("f32", [[NAN, 1.0], [2.0, -INF], [INF, 0.0], [0.0, 0.0]])
     nans = array("f32", [[5.0, NAN], [NAN, 1.0], [-INF, 7.0]])
-    few = array("i32", [0, 1, 2])
     for op in (ScatterSum, ScatterMax, ScatterMin):
         found.append(_scatter(op, special, few, nans, 1, (1,), (0,), (0,), "nan"))
     big = array("i32", [2**31 - 1, -(2**31), 5])
