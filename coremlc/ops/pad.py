@@ -66,10 +66,14 @@ class Pad(Op):
         return min(x[0], fill_value[0]), max(x[1], fill_value[1])
 
     def decompose(self, g: Graph, x: Node, fill_value: Node) -> Node:
+        out = self.infer(x.type, fill_value.type)
         for axis, p in enumerate(self.axes_config):
             if p.interior and x.type.shape[axis] > 1:
                 x = _spread(g, x, fill_value, axis, p.interior)
-        x = crop(g, x, [(min(p.start, 0), min(p.end, 0)) for p in self.axes_config])
+        cuts = [(min(p.start, 0), min(p.end, 0)) for p in self.axes_config]
+        if any(d + sum(cut) < 0 for d, cut in zip(x.type.shape, cuts, strict=True)):
+            return block(g, fill_value, out)  # what is cropped is padding too
+        x = crop(g, x, cuts)
         return grow(g, x, fill_value, [(max(p.start, 0), max(p.end, 0)) for p in self.axes_config])
 
 

@@ -106,6 +106,10 @@ def _pads() -> list[Sample]:
         *found,
         Sample(pad.Pad((axis,)), (edges("f32"), infinite), frozenset({1}), note="inf"),
         Sample(pad.Pad((axis,)), (randoms("f32", 0), array("f32", 2)), note="empty"),
+        Sample(
+            pad.Pad((PadAxis(-2, 3), axis)), (randoms("f32", 1, 3), array("f32", 2)), note="cut"
+        ),
+        Sample(pad.Pad((PadAxis(2, -1),)), (randoms("f32", 0), array("f32", 2)), note="cutempty"),
         Sample(pad.Pad((PadAxis(2, 0, 3),)), (randoms("i32", 1), array("i32", 2)), note="one"),
         Sample(pad.Pad(()), (randoms("f32"), array("f32", 2)), note="rank0"),
         Sample(
