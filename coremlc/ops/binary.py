@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from coremlc.dtypes import BOOL, FLOAT, NUMBER, REAL
+from coremlc.dtypes import BOOL, BY_NUMPY, FLOAT, NUMBER, REAL
 from coremlc.ir.op import Array, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
@@ -48,6 +48,9 @@ def _unsigned_div(x: Array, y: Array) -> Array:
 def _div(x: Array, y: Array) -> Array:
     if x.dtype.kind in "fc":
         return np.true_divide(x, y)
+    if x.dtype.kind == "V":  # int4 and friends, of no kind that numpy knows
+        wide = np.int8 if BY_NUMPY[x.dtype].kind == "int" else np.uint8
+        return _div(x.astype(wide), y.astype(wide)).astype(x.dtype)
     return truncated_div(x, y) if x.dtype.kind == "i" else _unsigned_div(x, y)
 
 

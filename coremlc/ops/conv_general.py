@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from coremlc.dtypes import NUMBER
+from coremlc.dtypes import BY_NUMPY, NUMBER
 from coremlc.errors import ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
@@ -131,6 +131,10 @@ class ConvGeneral(Op):
         ]
 
     def evaluate(self, input: Array, kernel: Array) -> Array:
+        dtype = BY_NUMPY[input.dtype]
+        out = self.infer(TensorType(dtype, input.shape), TensorType(dtype, kernel.shape))
+        if not out.size:  # the operand may be cropped to less than nothing
+            return np.zeros(out.shape, input.dtype)
         x = input.transpose(self.axes.input)
         k = kernel.transpose(self.axes.kernel)
         if self.batch_group_count > 1:
@@ -144,6 +148,9 @@ class ConvGeneral(Op):
         return y.transpose(inverse(self.axes.output))
 
     def decompose(self, g: Graph, input: Node, kernel: Node) -> Node:
+        out = self.infer(input.type, kernel.type)
+        if not out.size:
+            return g.add(splat(out.dtype, 0, out.shape))
         x = g.add(Transpose(self.axes.input), input)
         k = g.add(Transpose(self.axes.kernel), kernel)
         groups = max(self.channel_group_count, self.batch_group_count)
@@ -201,6 +208,9 @@ def _pad_numpy(x: Array, axis: int, row: Axis) -> Array:
 
 def _correlate(x: Array, k: Array, groups: int, strides: Dims, dilations: Dims) -> Array:
     """[n, c, ..] with [o, c / groups, ..] to [n, o, ..], one kernel position after the other."""
+    if x.dtype.kind == "V":  # int4 and friends, which einsum does not take
+        wide = _correlate(x.astype(np.int64), k.astype(np.int64), groups, strides, dilations)
+        return wide.astype(x.dtype)
     sizes = zip(x.shape[2:], k.shape[2:], strides, dilations, strict=True)
     out = tuple(max((d - (w - 1) * e - 1) // s + 1, 0) for d, w, s, e in sizes)
     x = x.reshape(x.shape[0], groups, x.shape[1] // groups, *x.shape[2:])

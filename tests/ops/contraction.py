@@ -98,6 +98,12 @@ def _dots() -> list[Sample]:
         *found,
         _dot((4,), (4,), ((0,), (0,)), note="vectors"),
         _dot((3,), (4,), ((), ()), note="outer"),
+        Sample(
+            DotGeneral((0,), (), (0,), (), DotGeneralConfig(*(dtypes.BY_SHORT["u4"],) * 2)),
+            (array("u4", [15, 3]), array("u4", [15, 9])),
+            frozenset({0, 1}),
+            note="packed",
+        ),
         _dot((), (4,), ((), ()), note="scalar"),
         _dot((3, 0), (0, 4), ((1,), (0,)), note="empty"),
         _dot((2, 2, 2, 2, 3), (2, 2, 2, 2, 3), ((4,), (4,)), ((0, 1, 2, 3),) * 2, note="batch4"),
@@ -160,6 +166,7 @@ def _convs() -> list[Sample]:
             ),
             _conv((1, 2, 9, 9), (3, 2, 3, 3), d=d, dilations=(2, 3), note="dilated"),
         ]
+    packed = (array("i4", [[[3, -8, 7, 1]]]), array("i4", [[[2, -3]]]))
     return [
         *found,
         _conv((2, 3, 9), (4, 3, 4), "NCW", strides=(3,), pads=((2, 1),), note="1d"),
@@ -168,6 +175,9 @@ def _convs() -> list[Sample]:
         _conv((1, 2, 9, 9), (3, 2, 3, 3), dilations=(2, 3), constant=True, note="dilatedweights"),
         _conv((1, 2, 9, 9), (3, 2, 3, 3), pads=((-1, -2), (2, -3)), note="negative"),
         _conv((1, 2, 2, 9), (3, 2, 3, 3), note="nothing"),
+        _conv((1, 2, 1, 9), (3, 2, 3, 3), pads=((-1, -1), (0, 0)), note="cuttonothing"),
+        _conv((1, 2, 5, 5), (3, 2, 3, 3), d="c64", pads=((-3, -3), (0, 0)), note="cuttonothing"),
+        Sample(_conv((1, 1, 4), (1, 1, 2), "NCW").op, packed, frozenset({0, 1}), note="packed"),
         _conv((1, 1, 6, 6), (1, 1, 6, 6), note="whole"),
         _conv((1, 2, 5, 5), (2, 2, 1, 1), note="pointwise"),
     ]
