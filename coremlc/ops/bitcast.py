@@ -59,7 +59,7 @@ class Bitcast(Op):
         old, new = _width(x.dtype), _width(self.target_dtype.numpy)
         bits = (_bits(x)[..., None] >> np.arange(old, dtype=np.uint64)) & np.uint64(1)
         shape = x.shape if old >= new else x.shape[:-1]
-        groups = bits.reshape(*shape, -1, new)
+        groups = bits.reshape(*shape, max(1, old // new), new)
         numbers = (groups << np.arange(new, dtype=np.uint64)).sum(-1, dtype=np.uint64)
         result = _of_bits(numbers, self.target_dtype.numpy)
         return result if old > new else result.reshape(shape)

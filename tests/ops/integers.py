@@ -146,6 +146,11 @@ def ties(dtype: str) -> np.ndarray:
 
 def _arithmetic() -> list[Sample]:
     found = []
+    for d in ("u4", "i2"):  # constants alone
+        few_bits = array(d, [[0, 1], [2, 3]])
+        for op in (binary.Div, binary.Rem):
+            operands = (few_bits, few_bits[::-1].copy())
+            found.append(Sample(op(), operands, frozenset({0, 1}), note="packed"))
     for d in LESSER:
         ops = (*BINARY, *COMPARED, compare.LessThanTotalOrder)
         found += [Sample(op(), pairs(edges(d), few(d)), note="edges") for op in ops]
@@ -269,6 +274,9 @@ def _bitcasts() -> list[Sample]:
                 given = np.resize(x, (x.size // ratio, ratio))
             found.append(Sample(bitcast.Bitcast(dtypes.BY_SHORT[to]), (given,), note=to))
     found.append(Sample(bitcast.Bitcast(dtypes.BY_SHORT["u8"]), (array("i32", 77),), note="rank0"))
+    for to, dims in (("u8", (2, 0)), ("u32", (0, 2)), ("u16", (0,))):
+        op = bitcast.Bitcast(dtypes.BY_SHORT[to])
+        found.append(Sample(op, (array("u16", np.zeros(dims)),), note=f"empty{to}"))
     return found
 
 
