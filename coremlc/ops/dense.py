@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from coremlc.dtypes import FLOAT
+from coremlc.dtypes import BF16, FLOAT
 from coremlc.errors import ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
@@ -108,6 +108,7 @@ class FusedDense(Op):
     Source: GoMLX `FusedDense`. Decomposes to DotGeneral, Add and the activation.
     """
 
+    rounds_once = frozenset({BF16})  # float16 weights stay float16: Core ML multiplies them as such
     options: DenseConfig
 
     def infer(self, x: TensorType, weight: TensorType, *bias: TensorType) -> TensorType:
@@ -133,7 +134,9 @@ class FusedDense(Op):
         return 0 if self.options.weight_layout == "InputOutputs" else rank - 1
 
     def evaluate(self, x: Array, weight: Array, *bias: Array) -> Array:
-        y: Any = np.tensordot(x, weight, (x.ndim - 1, self._inner(weight.ndim)))
+        rows = np.moveaxis(weight, self._inner(weight.ndim), 0)
+        flat = np.einsum("...i,io->...o", x, rows.reshape(rows.shape[0], math.prod(rows.shape[1:])))
+        y: Any = flat.reshape(*x.shape[:-1], *rows.shape[1:])  # tensordot skips zeros: 0 * inf
         for b in bias:
             y = y + b
         return ACTIVATIONS[self.options.activation].evaluate(y)

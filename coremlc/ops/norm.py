@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from coremlc.dtypes import FLOAT
+from coremlc.dtypes import FLOAT, HALF
 from coremlc.errors import ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
@@ -82,6 +82,7 @@ class FusedLayerNorm(Op):
     """
 
     optional = ("gamma", "beta")
+    rounds_once = HALF
     axes: Axes
     epsilon: float
     gamma: bool
@@ -171,7 +172,7 @@ class FusedSoftmax(Op):
         return x
 
     def evaluate(self, x: Array) -> Array:
-        p = np.exp(x - x.max(self.axis, keepdims=True))
+        p = np.exp(x - x.max(self.axis, keepdims=True, initial=-np.inf))
         result: Array = p / p.sum(self.axis, keepdims=True)
         return result
 

@@ -152,6 +152,7 @@ def _norms() -> list[Sample]:
         found += [Sample(op, (x,), frozenset(), *wider, note=str(op.axis)) for op in softmaxes]
     rows = array("f32", [[1, 2, 3], [-INF, -INF, -INF], [NAN, 1, 2], [-INF, 0, 1], [1e4, -1e4, 0]])
     found.append(Sample(norm.FusedSoftmax(1), (rows,), note="special"))
+    found.append(Sample(norm.FusedSoftmax(1), (randoms("f32", 3, 0),), note="empty"))
     found.append(Sample(norm.FusedSoftmax(1), (array("f32", [[1, INF, 3]]),), note="inf"))
     return found
 
@@ -175,6 +176,11 @@ def _layers() -> list[Sample]:
     one = FusedDense(DenseConfig("relu", "InputOutputs"))
     return [
         *found,
+        Sample(
+            FusedDense(DenseConfig("none", "InputOutputs")),
+            (array("f32", [[INF], [2]]), array("f32", [[-0.0]]), array("f32", [1])),
+            note="infinitetimeszero",
+        ),
         Sample(two, (randoms("f32", 3, 4), randoms("f32", 2, 5, 4)), frozenset(), *wide),
         Sample(
             one, (randoms("f32", 4), randoms("f32", 4, 5)), frozenset({1}), *wide, note="vector"
