@@ -112,6 +112,7 @@ BOOL = BY_NAME["Bool"]
 I32 = BY_NAME["Int32"]
 I64 = BY_NAME["Int64"]
 F16 = BY_NAME["Float16"]
+BF16 = BY_NAME["BFloat16"]
 F32 = BY_NAME["Float32"]
 F64 = BY_NAME["Float64"]
 C64 = BY_NAME["Complex64"]
@@ -121,6 +122,7 @@ SIGNED = frozenset(d for d in ALL if d.kind == "int")
 UNSIGNED = frozenset(d for d in ALL if d.kind == "uint")
 INTEGER = SIGNED | UNSIGNED
 FLOAT = frozenset(d for d in ALL if d.kind == "float")
+HALF = frozenset({F16, BF16})
 COMPLEX = frozenset(d for d in ALL if d.kind == "complex")
 REAL = INTEGER | FLOAT
 NUMBER = REAL | COMPLEX

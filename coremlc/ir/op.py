@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    from coremlc.dtypes import DType
     from coremlc.ir.graph import Function
     from coremlc.ir.types import TensorType
 
@@ -39,6 +40,8 @@ class Op:
     """evaluate takes and gives elements in their own dtype: data movement, bit views."""
     refused: ClassVar[str] = ""
     """Why it can be neither lowered nor decomposed, for the user."""
+    rounds_once: ClassVar[frozenset[DType]] = frozenset()
+    """Half dtypes in which a composite is computed in float32 and rounded at its end."""
     optional: ClassVar[tuple[str, ...]] = ()
     """Bool fields that say which of the last operands are there."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from coremlc.dtypes import BOOL, FLOAT, I32, DType
+from coremlc.dtypes import BOOL, FLOAT, HALF, I32, DType
 from coremlc.errors import ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
@@ -57,6 +57,7 @@ class FusedScaledDotProductAttention(Op):
     """
 
     optional = ("query_seq_len", "key_value_seq_len", "bias", "mask")
+    rounds_once = HALF
     axes_layout: str
     options: ScaledDotProductAttentionConfig
     query_seq_len: bool
