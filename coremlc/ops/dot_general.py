@@ -89,10 +89,9 @@ class DotGeneral(Op):
         out += [right[a] for a in self._rhs_rest(rhs.ndim)]
         wide = self.config.accumulator_dtype.numpy if lhs.dtype.kind in "iu" else lhs.dtype
         if lhs.dtype.kind == "V":  # int4 and friends, which einsum does not take
-            y = np.einsum(lhs.astype(np.int64), left, rhs.astype(np.int64), right, out)
-            return y.astype(self.config.accumulator_dtype.numpy).astype(
-                self.config.output_dtype.numpy
-            )
+            exact: Array = np.einsum(lhs.astype(np.int64), left, rhs.astype(np.int64), right, out)
+            wrapped = exact.astype(self.config.accumulator_dtype.numpy)
+            return wrapped.astype(self.config.output_dtype.numpy)
         return np.asarray(np.einsum(lhs.astype(wide), left, rhs.astype(wide), right, out))
 
     def range_of(self, types: tuple[TensorType, ...], *ranges: Range) -> Range:
