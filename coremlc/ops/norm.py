@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from coremlc.dtypes import FLOAT
+from coremlc.dtypes import FLOAT, HALF
 from coremlc.errors import ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
@@ -82,6 +82,7 @@ class FusedLayerNorm(Op):
     """
 
     optional = ("gamma", "beta")
+    rounds_once = HALF
     axes: Axes
     epsilon: float
     gamma: bool
