@@ -8,7 +8,7 @@ JOBS ?= 2
 GO := $(shell command -v go 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all fmt lint types golden fixtures proto docs bench bench-compile silero fuzz-bundles harvest test-harvest go zoo test-zoo current ci clean
+.PHONY: help run test test-all fmt lint types golden fixtures proto docs bench bench-compile silero fuzz-bundles fuzz-ops harvest test-harvest go zoo test-zoo current ci clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -63,6 +63,9 @@ silero: $(STAMP) ## fetch the Silero VAD and make a minute of speech, for tests/
 
 fuzz-bundles: $(STAMP) ## 10,000 damaged bundles: no traceback, no hang, little memory
 	$(BIN)/python benchmarks/fuzz_bundles.py --jobs $(JOBS) --json benchmarks/fuzz_bundles.json
+
+fuzz-ops: $(STAMP) ## N random op cases in all, going on from the record: the oracle against both engines
+	$(BIN)/python benchmarks/fuzz_ops.py -N $(or $(N),100000) --jobs $(JOBS) --json $(or $(JSON),benchmarks/fuzz_ops.json)
 
 harvest: $(STAMP) ## collect the graphs of GoMLX's own tests in out/harvest (needs Go; QUICK=1 leaves out slow ones)
 	$(BIN)/python scripts/harvest.py --jobs $(JOBS) $(if $(QUICK),--quick)
