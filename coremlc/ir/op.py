@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy.typing as npt
 
+from coremlc.dtypes import DType
+
 if TYPE_CHECKING:
-    from coremlc.dtypes import DType
     from coremlc.ir.graph import Function
     from coremlc.ir.types import TensorType
 
