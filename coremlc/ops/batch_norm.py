@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from coremlc.dtypes import FLOAT
+from coremlc.dtypes import FLOAT, HALF
 from coremlc.errors import ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
@@ -25,6 +25,7 @@ from coremlc.ops.unary import Sqrt
 class _BatchNorm(Op):
     """What both have: epsilon, and the axis that the vectors run along."""
 
+    rounds_once = HALF  # sums of squares overflow float16
     epsilon: float
     feature_axis: int
 

@@ -36,6 +36,9 @@ def _batch_norms() -> list[Sample]:
             ]
     one = randoms("f32", 1, 3)
     vectors = [randoms("f32", 3, seed=i) for i in range(2)]
+    wide = array("f16", np.linspace(-32, 32, 600).reshape(200, 3))  # whose squares add to 70,000
+    halves = [randoms("f16", 3, seed=i) for i in range(2)]
+    found.append(Sample(BatchNormForTraining(1e-3, 1), (wide, *halves), note="squares"))
     return [*found, Sample(BatchNormForTraining(1e-3, 1), (one, *vectors), note="one")]
 
 
