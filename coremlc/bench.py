@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from coremlc import __version__
 from coremlc.engine import ComputeUnits, EngineName
@@ -221,16 +221,31 @@ def _ratio(run: BenchRun, against: str, p50: float) -> Ratio:
 
 
 def _peak_rss_mb(located: Located, how: EngineOptions) -> float | None:
-    """Peak memory of another process that loads the bundle and runs it once."""
-    if not hasattr(os, "wait4"):
-        return None
-    command = [sys.executable, "-m", "coremlc", "run", str(located.bundle), "--random", str(SEED)]
-    command += ["--repeat", "0", "--warmup", "0", "--engine", how.engine]
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
-    return None if child.returncode else usage.ru_maxrss / unit
+    """Peak memory of another process that loads the bundle and runs it once; None if it fails."""
+    code = "from coremlc.bench import tell_peak; tell_peak()"
+    command = [sys.executable, "-c", code, str(located.bundle), how.engine]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return float(done.stdout) if done.returncode == 0 else None
+
+
+def tell_peak() -> None:
+    """What that other process does: the bundle and the engine are its arguments."""
+    bundle, engine = sys.argv[1:]
+    with load(bundle, EngineOptions(cast("EngineName", engine))) as model:
+        arrays = given_inputs(model.signature, RunOptions(random=SEED))
+        model.executable.run(model.signature.encode(arrays))
+    sys.stdout.write(str(_high_water_mb()))
+
+
+def _high_water_mb() -> float:
+    """Of this process. Linux's ru_maxrss will not do: it starts at what the parent had."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        (line,) = (x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    import resource  # not on Windows
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)
 
 
 def _same(run: BenchRun, row: Mapping[str, Any]) -> bool:

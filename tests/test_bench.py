@@ -33,6 +33,8 @@ def test_runs_and_ratios(saved):
         assert 0 < latency["min"] <= latency["p50"] <= latency["p99"] <= latency["max"]
         assert run["per_second"] == pytest.approx(1e3 / latency["mean"])
         assert run["peak_rss_mb"] > 10
+    engine, oracle = (run["peak_rss_mb"] for run in report["runs"])
+    assert engine > oracle + 5  # a process of its own: only one of them loads ONNX Runtime
     (ratio,) = report["ratios"]
     medians = [run["latency_ms"]["p50"] for run in report["runs"]]
     assert ratio["p50_ratio"] == pytest.approx(medians[1] / medians[0])
