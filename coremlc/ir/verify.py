@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from coremlc.dtypes import BOOL, F16, F32, I32
+from coremlc.dtypes import ALL
 from coremlc.errors import CoremlcError, RefusedError
 from coremlc.ir.graph import Function, Graph, Value, infer, walk, where
 from coremlc.ir.types import MAX_RANK
 
-LOWERABLE = frozenset({BOOL, I32, F16, F32})
+LOWERABLE = frozenset(dtype for dtype in ALL if dtype.mil)
+"""Dtypes that MIL has at run time."""
 
 
 def check(graph: Graph) -> None:

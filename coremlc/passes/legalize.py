@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from coremlc.dtypes import BOOL, BY_NAME, C128, COMPLEX, F16, F32, F64, I32, I64, DType
+from coremlc.dtypes import BY_NAME, C128, COMPLEX, F32, F64, I32, I64, DType
 from coremlc.errors import CoremlcError, RefusedError, Where
 from coremlc.ir.graph import (
     Builder,
@@ -32,6 +32,7 @@ from coremlc.ir.graph import (
 from coremlc.ir.literal import TensorData
 from coremlc.ir.op import REGISTRY, Op, Range
 from coremlc.ir.types import TensorType
+from coremlc.ir.verify import LOWERABLE
 from coremlc.ops.binary import Add, Sub, mod
 from coremlc.ops.control_flow import While
 from coremlc.ops.convert_dtype import ConvertDType
@@ -43,7 +44,6 @@ from coremlc.passes.loops import of_loop
 from coremlc.passes.smart import SmartBuilder
 from coremlc.passes.words import Operand, Words
 
-LEGAL = frozenset({BOOL, I32, F16, F32})
 SMALL = frozenset(d for d in BY_NAME.values() if d.is_integer and d.bits <= 16)
 """Integers whose every value an int32 holds."""
 FLOAT8 = frozenset(d for d in BY_NAME.values() if d.is_float and d.bits == 8)
@@ -174,7 +174,7 @@ class Legalizer:
 
     def _check_type(self, t: TensorType, place: Place) -> None:
         dtype = t.dtype
-        if dtype in LEGAL:
+        if dtype in LOWERABLE:
             return
         if dtype in (F64, C128):
             self._float64.append(str(_where(place)))
@@ -183,7 +183,7 @@ class Legalizer:
                 self._refuse(f"{t}: Core ML has no float64", f"use {whole}", place)
         moves = isinstance(place, Node) and place.op.kind in _MOVING
         computes = dtype in FLOAT8 and not moves
-        if computes or (dtype not in LEGAL | COMPLEX | {BF16} and dtype not in NARROWED):
+        if computes or (dtype not in LOWERABLE | COMPLEX | {BF16} and dtype not in NARROWED):
             self._refuse(
                 f"{t}: {dtype.name} is not supported: {_WHY[dtype.kind]}",
                 "use Int32, Float32, Float16 or Bool",
