@@ -147,8 +147,7 @@ def bench(
         old: an earlier report (JSON) to compare with.
         told: called with what is being done.
     """
-    old = Path() if old is None else old
-    before = _runs_of(old) if old.name else []
+    name, before = ("", []) if old is None else (old.name, _runs_of(old))
     runs: list[BenchRun] = []
     ratios: list[Ratio] = []
     for model in models:
@@ -159,7 +158,7 @@ def bench(
         runs += mine
         ratios += [_ratio(run, mine[0].engine, mine[0].latency_ms.p50) for run in mine[1:]]
         ratios += [
-            _ratio(run, old.name, row["latency_ms"]["p50"])
+            _ratio(run, name, row["latency_ms"]["p50"])
             for run in mine
             for row in before
             if _same(run, row)
