@@ -295,7 +295,8 @@ class _File:
         index = location.file_plus_1 - 1
         if not 0 <= index < len(self._pb.source_files):
             return ""
-        return f"{self._pb.source_files[index]}:{location.line}"
+        line = f":{location.line}" if location.line else ""  # what is no code has none
+        return f"{self._pb.source_files[index]}{line}"
 
     def _data_file(self, index: int) -> DataFile:
         if index not in self._files:

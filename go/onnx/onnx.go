@@ -17,10 +17,12 @@ import (
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/onnx-gomlx/onnx"
 	"github.com/gomlx/onnx-gomlx/onnx/parser"
 
 	"github.com/coremlc/coremlc/go/export"
 	"github.com/coremlc/coremlc/go/internal/npz"
+	"github.com/coremlc/coremlc/go/record"
 )
 
 // Options of Import.
@@ -95,6 +97,7 @@ func importModel(onnxFile string, vectors map[string]npz.Array, path string, opt
 		name = strings.TrimSuffix(filepath.Base(onnxFile), ".onnx")
 	}
 	list := append(saved.options, export.Name(name), export.Outputs(outputs...))
+	onnx.Within = within(name + ".onnx")
 	err = export.Save(path, store, func(scope *model.Scope, in []*graph.Node) []*graph.Node {
 		byName := map[string]*graph.Node{}
 		for i, name := range inputs {
@@ -106,6 +109,17 @@ func importModel(onnxFile string, vectors map[string]npz.Array, path string, opt
 		return nil, err
 	}
 	return compare(vectors, path, outputs, options.Tolerance)
+}
+
+// within makes what is recorded name the ONNX nodes of a file.
+func within(file string) func(g *graph.Graph, node string) (leave func()) {
+	return func(g *graph.Graph, node string) (leave func()) {
+		backend, ok := g.Backend().(*record.Backend)
+		if !ok { // GoMLX's own, for the vectors
+			return func() {}
+		}
+		return backend.Within(file, node)
+	}
 }
 
 type saving struct {

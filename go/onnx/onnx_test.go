@@ -3,6 +3,7 @@ package onnx
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,6 +51,15 @@ func TestImport(t *testing.T) {
 	}
 	if g.File.Name != "dense" {
 		t.Errorf("the model is called %q", g.File.Name)
+	}
+	var places []string
+	for _, n := range g.File.Functions[0].Nodes {
+		if n.Op == "DotGeneral" || n.Op == "Max" {
+			places = append(places, g.File.SourceFiles[n.Location.FilePlus_1-1]+" "+n.Label)
+		}
+	}
+	if !slices.Equal(places, []string{"dense.onnx m", "dense.onnx y"}) {
+		t.Errorf("nodes come from %q", places)
 	}
 	vectors, err := npz.Read(filepath.Join(filepath.Dir(path), "vectors.npz"))
 	if err != nil {

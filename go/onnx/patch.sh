@@ -1,11 +1,12 @@
 #!/bin/sh
 # onnx-gomlx v0.5.0 was written for GoMLX v0.28.0. Copies it out of the module cache into .onnx-gomlx (not in git), which go.mod
-# replaces it by, with the three lines changed that GoMLX v0.28.2 wants otherwise. Nothing to do if that is done already.
+# replaces it by, with the three lines changed that GoMLX v0.28.2 wants otherwise, and a hook that tells which node is being converted.
+# Nothing to do if that is done already.
 set -eu
 version=v0.5.0
 cd "$(dirname "$0")"
 copy=.onnx-gomlx
-stamp=$copy/.patched-$version-1
+stamp=$copy/.patched-$version-3
 test -e $stamp && exit 0
 
 # Outside this module, whose go.mod can't be read before the copy is there.
@@ -31,4 +32,13 @@ type (\
 # 0 is compute.DenseLayoutInputOutputs: the weight is [in, out], as it was before there was a choice.
 change internal/onnxgomlx/fusion/dense_gelu.go 'nn\.Dense(x, weight, bias, p\.ActivationType)' 'nn.Dense(x, weight, bias, 0, p.ActivationType)'
 change internal/onnxgomlx/fusion/quantized_sdpa.go 'compute\.AxesLayoutBHSD' 'compute.AttentionAxesLayoutBHSD'
+# What a user of it sets to know which ONNX node the ops stand for.
+change onnx/onnx.go '^// DynamicDim is used for dynamic axes in a shape.$' '// Within is told the name of the node (or else of its first output) whose ops are built until what it returns is called.\
+var Within = func(g *Graph, node string) (leave func()) { return func() {} }\
+\
+&'
+change internal/onnxgomlx/graph.go '^func (m \*Model) convertNode(.*{$' '&\
+	defer onnx.Within(g, cmp.Or(node.Name, node.Output[0]))()'
+change internal/onnxgomlx/graph.go '^import ($' '&\
+	"cmp"'
 touch $stamp

@@ -35,6 +35,7 @@ type Backend struct {
 	capabilities compute.Capabilities
 	spool        *spool
 	finalized    atomic.Bool
+	origin       *place // what Within set
 }
 
 var _ compute.Backend = (*Backend)(nil)
@@ -92,6 +93,14 @@ func (b *Backend) HasSharedBuffers() bool { return false }
 // NewSharedBuffer implements compute.Backend; it fails with ErrRecordsOnly.
 func (b *Backend) NewSharedBuffer(compute.DeviceNum, shapes.Shape) (compute.Buffer, any, error) {
 	return nil, nil, ErrRecordsOnly
+}
+
+// Within says that the ops recorded until leave is called stand for a part of a file, as an ONNX model's node: errors name the file
+// and the part instead of the Go line that records them. Not for graphs that are built on this backend at the same time.
+func (b *Backend) Within(file, part string) (leave func()) {
+	before := b.origin
+	b.origin = &place{file: file, part: part}
+	return func() { b.origin = before }
 }
 
 // Finalize removes the temporary file. Recordings of this backend can't be saved after it.

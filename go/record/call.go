@@ -25,7 +25,7 @@ func (n *node) String() string {
 	if n.place.file == "" {
 		return n.op
 	}
-	return fmt.Sprintf("%s (%s:%d)", n.op, n.place.file, n.place.line)
+	return fmt.Sprintf("%s (%s)", n.op, n.place)
 }
 
 // call is an op while it is being recorded. Its first error is kept until it ends.
@@ -96,7 +96,11 @@ func (c *call) shapes() []shapes.Shape {
 
 // finish infers the results and keeps the node.
 func (c *call) finish(infer func() ([]shapes.Shape, error)) ([]*Value, error) {
-	c.place = userPlace()
+	if origin := c.function.builder.backend.origin; origin != nil {
+		c.place = *origin
+	} else {
+		c.place = userPlace()
+	}
 	if c.err == nil {
 		c.err = c.infer(infer)
 	}

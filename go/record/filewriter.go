@@ -225,6 +225,9 @@ func (w *fileWriter) node(n *node) *graphpb.Node {
 			out.Label = v.label
 		}
 	}
+	if out.Label == "" {
+		out.Label = n.place.part
+	}
 	for _, f := range n.functions {
 		out.Functions = append(out.Functions, w.used[f])
 	}

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"fmt"
 	"path"
 	"runtime"
 	"runtime/debug"
@@ -8,10 +9,18 @@ import (
 	"sync"
 )
 
-// place is a line of the user's code.
+// place is a line of the user's code, or a part of a file that is no code.
 type place struct {
 	file string // relative to the module's root, with "/"; "" if unknown
-	line int
+	line int    // 0 in what is no code
+	part string
+}
+
+func (p place) String() string {
+	if p.line == 0 {
+		return p.file + ": " + p.part
+	}
+	return fmt.Sprintf("%s:%d", p.file, p.line)
 }
 
 // internal are the functions that a user did not write, by the start of their full name.
@@ -49,7 +58,7 @@ func placeOf(pc uintptr) place {
 	for {
 		frame, more := frames.Next()
 		if frame.File != "" && !isInternal(frame) {
-			return place{sourceFile(frame), frame.Line}
+			return place{file: sourceFile(frame), line: frame.Line}
 		}
 		if !more {
 			return place{}

@@ -3,6 +3,7 @@ package record_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -228,5 +229,35 @@ func TestDynamicAxes(t *testing.T) {
 	}
 	if len(file.Axes) != 1 || file.Axes[0].Max != 8 || len(file.RequiredFeatures) != 1 || file.RequiredFeatures[0] != "dynamic_axes" {
 		t.Errorf("axes %v, features %v", file.Axes, file.RequiredFeatures)
+	}
+}
+
+// TestWithin: ops that stand for a part of a file say so, in the graph and in errors; the user's labels win.
+func TestWithin(t *testing.T) {
+	b := recorder(t)
+	builder := b.Builder("test")
+	f := builder.Main()
+	x := must[compute.Value](t)(f.Parameter("x", shapes.Make(dtypes.Float32, 2), nil))
+	leave := b.Within("silero.onnx", "/encoder/Neg")
+	inner := b.Within("silero.onnx", "/encoder/Abs")
+	y := must[compute.Value](t)(f.Abs(x))
+	inner()
+	z := must[compute.Value](t)(f.Neg(y))
+	_, err := f.Add(z, must[compute.Value](t)(f.Constant([]float32{1, 2, 3}, 3)))
+	leave()
+	if err == nil || !strings.Contains(err.Error(), "Add (silero.onnx: /encoder/Neg)") {
+		t.Errorf("error %v", err)
+	}
+	last := must[compute.Value](t)(f.Exp(z))
+	z.(*record.Value).SetLabel("mine")
+	file, _ := save(t, compile(t, builder, last), record.Details{})
+	var got []string
+	for _, n := range file.Functions[0].Nodes {
+		source := file.SourceFiles[n.Location.FilePlus_1-1]
+		got = append(got, fmt.Sprintf("%s %q %s:%v", n.Op, n.Label, source, n.Location.Line > 0))
+	}
+	want := `Abs "/encoder/Abs" silero.onnx:false, Neg "mine" silero.onnx:false, Exp "" record/record_test.go:true`
+	if strings.Join(got, ", ") != want {
+		t.Errorf("nodes %s", got)
 	}
 }

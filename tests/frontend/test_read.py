@@ -13,7 +13,7 @@ from coremlc.errors import CompileError, CoremlcError, FormatError, UsageError
 from coremlc.frontend import graph_pb2 as pb
 from coremlc.frontend import read
 from coremlc.ir import evaluate, verify
-from coremlc.ir.graph import walk
+from coremlc.ir.graph import walk, where
 from coremlc.ops.leaves import Constant
 from coremlc.ops.refused import REFUSED
 from coremlc.passes.pipeline import simplify
@@ -50,13 +50,24 @@ def test_fixtures_are_read(name):
     for known, value in zip(graph.outputs, graph.main.results, strict=True):
         assert value.type.dtype.numpy == outs[known.name].dtype
         assert value.type.shape == outs[known.name].shape
-    assert all(re.fullmatch(r"[\w/.]+\.go:\d+", node.source) for node in walk(graph.main))
+    source = re.compile(r"[\w/.]+\.go:\d+|[\w-]+\.onnx")
+    assert all(source.fullmatch(node.source) for node in walk(graph.main))
 
 
 def test_nodes_know_their_line(tmp_path):
     graph = read(adding().save(tmp_path))
     assert [node.source for node in graph.main.nodes] == ["model.go:1"]
     assert graph.name == "made"
+
+
+def test_a_place_that_is_no_line_of_code(tmp_path):
+    """An ONNX model has none: its node's name stands as the label."""
+    file = adding()
+    file.pb.source_files[0] = "silero.onnx"
+    node = file.main.nodes[-1]
+    node.location.line, node.label = 0, "/encoder/Add"
+    (read_node,) = read(file.save(tmp_path)).main.nodes
+    assert str(where(read_node)) == "Add '/encoder/Add' built at silero.onnx"
 
 
 def test_a_weight_is_a_view_of_the_file(tmp_path):
