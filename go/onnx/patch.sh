@@ -6,7 +6,7 @@ set -eu
 version=v0.5.0
 cd "$(dirname "$0")"
 copy=.onnx-gomlx
-stamp=$copy/.patched-$version-3
+stamp=$copy/.patched-$version-4
 test -e $stamp && exit 0
 
 # Outside this module, whose go.mod can't be read before the copy is there.
@@ -32,13 +32,16 @@ type (\
 # 0 is compute.DenseLayoutInputOutputs: the weight is [in, out], as it was before there was a choice.
 change internal/onnxgomlx/fusion/dense_gelu.go 'nn\.Dense(x, weight, bias, p\.ActivationType)' 'nn.Dense(x, weight, bias, 0, p.ActivationType)'
 change internal/onnxgomlx/fusion/quantized_sdpa.go 'compute\.AxesLayoutBHSD' 'compute.AttentionAxesLayoutBHSD'
-# What a user of it sets to know which ONNX node the ops stand for.
-change onnx/onnx.go '^// DynamicDim is used for dynamic axes in a shape.$' '// Within is told the name of the node (or else of its first output) whose ops are built until what it returns is called.\
+# What a user of it sets to know which ONNX node or weight the ops stand for.
+change onnx/onnx.go '^// DynamicDim is used for dynamic axes in a shape.$' '// Within is told the name of the weight or the node (or else of its first output) whose ops are built until what it returns is called.\
 var Within = func(g *Graph, node string) (leave func()) { return func() {} }\
 \
 &'
 change internal/onnxgomlx/graph.go '^func (m \*Model) convertNode(.*{$' '&\
 	defer onnx.Within(g, cmp.Or(node.Name, node.Output[0]))()'
+change internal/onnxgomlx/graph.go '^			convertedOutputs.nodeOutputName. = Const(g, value)' '			leave := onnx.Within(g, nodeOutputName)\
+&\
+			leave()'
 change internal/onnxgomlx/graph.go '^import ($' '&\
 	"cmp"'
 touch $stamp
