@@ -180,7 +180,7 @@ def test_refusals_come_before_the_check_of_passes(tmp_path, monkeypatch):
 def test_the_text_of_each_stage(stage):
     text = graph_text(EINSUM, stage)
     assert text.startswith("graph einsum\n")
-    assert ("DotGeneral" in text) == (stage in (None, "read", "simplify"))
+    assert ("DotGeneral" in text) == (stage in (None, "read", "simplify", "fuse"))
 
 
 def test_a_stage_before_the_refusal_is_shown(tmp_path, monkeypatch):

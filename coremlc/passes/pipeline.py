@@ -9,12 +9,13 @@ from coremlc.ir.graph import Graph, collect
 from coremlc.ir.verify import refusals
 from coremlc.passes.bfloat16 import widen_bfloat16
 from coremlc.passes.decompose import decompose
+from coremlc.passes.fuse import fuse
 from coremlc.passes.legalize import Legalizer
 from coremlc.passes.rank import merge_ranks
 from coremlc.passes.smart import SmartBuilder, live, rebuild
 from coremlc.passes.split_complex import split_complex
 
-STAGES = ("read", "simplify", "decompose", "split", "legalize")
+STAGES = ("read", "simplify", "fuse", "decompose", "split", "legalize")
 """Stages in order; `read` is the graph as the file has it."""
 
 Observer = Callable[[str, Graph], None]
@@ -26,8 +27,9 @@ def run(graph: Graph, *, strict: bool = False, after: Observer | None = None) ->
     strict: refuse float64 instead of computing it in float32.
     after: called with each stage's name and graph.
 
-    Decomposing comes before splitting and legalizing, so that dtypes change on primitives only, and
-    after, for what legalizing adds. Splitting comes before legalizing: the parts of complex128 are
+    Fusing comes before decomposing: what it raises may be a composite. Decomposing comes before
+    splitting and legalizing, so that dtypes change on primitives only, and after, for what
+    legalizing adds. Splitting comes before legalizing: the parts of complex128 are
     float64. bfloat16 widens there too, since each primitive rounds; and ranks
     above 5 are merged, since that is clear of primitives only.
 
@@ -38,6 +40,8 @@ def run(graph: Graph, *, strict: bool = False, after: Observer | None = None) ->
     observe("read", graph)
     graph = simplify(graph)
     observe("simplify", graph)
+    graph = fuse(graph)
+    observe("fuse", graph)
     legalizer = Legalizer(strict=strict)
     legalizer.check(graph)
     primitive = graph.with_main(decompose(graph.main))
