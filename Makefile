@@ -8,7 +8,7 @@ JOBS ?= 2
 GO := $(shell command -v go 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all fmt lint types golden fixtures proto docs bench bench-compile silero fuzz-bundles fuzz-ops harvest test-harvest go zoo test-zoo current ci clean
+.PHONY: help run test test-all fmt lint types golden fixtures proto docs bench bench-graphs bench-compile silero fuzz-bundles fuzz-ops harvest test-harvest go zoo test-zoo current ci clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ docs: $(STAMP) ## generate docs/cli.md and docs/ops.md
 bench: $(STAMP) ## latency of the fixtures on both engines
 	mkdir -p out
 	$(BIN)/coremlc bench fixtures/*/graph.pb --engine onnxruntime --engine reference --duration 2 --save out/bench.json -v
+
+bench-graphs: ## make the graphs that make bench times in out/bench (needs Go)
+	cd go && go run ./cmd/bench -out ../out/bench
 
 bench-compile: $(STAMP) ## compile time per node, on graphs of 1k, 5k and 20k nodes
 	$(BIN)/python benchmarks/compile_time.py

@@ -18,6 +18,8 @@ import (
 	"strings"
 
 	"github.com/gomlx/compute/dtypes"
+
+	"github.com/gomlx/gomlx/core/tensors"
 )
 
 // Array is a dense array in row-major order, little-endian.
@@ -170,4 +172,11 @@ func readArray(data []byte) (Array, error) {
 		return Array{}, fmt.Errorf("%d bytes of data, want %d", len(a.Bytes), want)
 	}
 	return a, nil
+}
+
+// Of copies a tensor.
+func Of(t *tensors.Tensor) (Array, error) {
+	a := Array{DType: t.DType(), Dims: t.Shape().Dimensions}
+	err := t.ConstBytes(func(data []byte) { a.Bytes = slices.Clone(data) })
+	return a, err
 }
