@@ -70,12 +70,18 @@ def _tolerance(expected: Array) -> tuple[float, float] | None:
 def _carried(
     arrays: list[Array], ports: Sequence[Input | Output], values: Sequence[Value]
 ) -> list[Array]:
-    """The user's arrays as a stage has them: complex ones in parts, 64-bit ones in words."""
+    """The user's arrays as a stage has them: complex ones in parts, 64-bit ones in words.
+
+    Those without elements are gone after the first stage.
+    """
     if not any(v.type.dtype.is_complex for v in values):
         arrays = [p for x in arrays for p in ((x.real, x.imag) if x.dtype.kind == "c" else (x,))]
-    rest = iter(arrays)
+    rest = iter([x for x in arrays if x.size])
     carried: list[Array] = []
-    for port in ports:
+    for port, value in zip(ports, values, strict=True):
+        if not value.type.size:
+            carried.append(np.empty(value.type.shape, value.type.dtype.numpy))
+            continue
         if port.word != "low":
             x = next(rest)
         bits = x.astype(np.uint64) if port.word else x

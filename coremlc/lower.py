@@ -28,9 +28,12 @@ def lower(graph: Graph, features: Features, opset: str) -> Program:
             _lower_node(m, node, values)
         except CoremlcError as error:
             raise placed(error, node) from None
-    results = []
-    for result, (name, dtype) in zip(graph.main.results, outputs, strict=True):
-        results.append((name, _sent(m, values[result], dtype)))
+    sent = [values[result] for result in graph.main.results]
+    if not sent:  # all outputs are without elements, but a model must have one
+        sent = [m.const([0])]
+    results = [
+        (name, _sent(m, value, dtype)) for value, (name, dtype) in zip(sent, outputs, strict=True)
+    ]
     return Program({"main": m.finish(results)})
 
 

@@ -26,7 +26,7 @@ INT32 = dtypes.I32.limits
 class Port:
     """One input or output: a GoMLX tensor, carried by one feature.
 
-    By two if it is complex, or of integers that one word can't hold.
+    By two if it is complex, or of integers that one word can't hold; by none if it has no elements.
     """
 
     name: str
@@ -35,7 +35,10 @@ class Port:
     shape: tuple[int | None, ...]
     """None for a size that is not fixed; only bundles of other makers have them."""
     features: tuple[str, ...]
-    """Valid Core ML names: one, or of the real and imaginary part, or of the high and low word."""
+    """Valid Core ML names: one, or of the real and imaginary part, or of the high and low word.
+
+    Without elements none; but if no output has any, the first has one, of shape [1] and no meaning.
+    """
     feature_dtype: str
     """MIL's word: fp32, fp16, int32."""
     role: Role
@@ -48,10 +51,17 @@ class Port:
 
     @property
     def feature_shape(self) -> tuple[int | None, ...]:
-        """Core ML has no arrays of rank 0, and none above 5."""
+        """Core ML has no arrays of rank 0, none above 5, and none without elements."""
+        if self.is_empty:
+            return (1,)
         if self._is_reshaped:
             return low_rank(self.sizes or ()) or (1,)
         return self.shape
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no elements: Core ML has no such arrays."""
+        return 0 in self.shape
 
     @property
     def _is_reshaped(self) -> bool:
@@ -90,6 +100,8 @@ class Port:
         """Features of a value; InputError if it does not fit."""
         with at(Where(f"input {self.name!r}")):
             x = _checked(self, value)
+            if not self.features:
+                return {}
             if self._is_reshaped:
                 x = x.reshape(self.feature_shape)  # type: ignore[arg-type]
             numpy = STORAGE[self.feature_dtype].numpy
@@ -107,6 +119,8 @@ class Port:
 
     def decode(self, features: Mapping[str, Array]) -> Array:
         """The value that features carry."""
+        if self.is_empty:
+            return np.empty(self.sizes or (), self.dtype.numpy)
         parts = [features[name] for name in self.features]
         x = parts[0]
         if self.dtype.is_complex:

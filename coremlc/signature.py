@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from coremlc import dtypes
@@ -64,6 +64,9 @@ class Signature:
                 graph.outputs, graph.main.results, wide_outputs, strict=True
             )
         )
+        if outputs and not any(port.features for port in outputs):
+            stand_in = feature_name(outputs[0].name, taken)
+            outputs = (replace(outputs[0], features=(stand_in,)), *outputs[1:])
         return Signature(inputs, outputs)
 
     @staticmethod
@@ -162,6 +165,9 @@ def _wide(values: Sequence[Value], legal: Sequence[Input | Output] | None) -> li
     rest = iter(legal)
     found = []
     for value in values:
+        if not value.type.size:
+            found.append(False)
+            continue
         wide = next(rest).word == "high"
         found.append(wide)
         if wide or value.type.dtype.is_complex:
@@ -180,7 +186,11 @@ def _port(
     wide: bool,
 ) -> Port:
     dtype = type_.dtype
-    suffixes = ("_re", "_im") if dtype.is_complex else ("_high", "_low") if wide else ("",)
+    suffixes: tuple[str, ...] = ("_re", "_im") if dtype.is_complex else ("",)
+    if wide:
+        suffixes = ("_high", "_low")
+    if not type_.size:
+        suffixes = ()
     features = tuple(feature_name(name, taken, suffix) for suffix in suffixes)
     return Port(name, dtype, type_.shape, features, feature_dtype(dtype, target), role, stated)
 
@@ -195,19 +205,27 @@ def _from_row(row: Mapping[str, Any]) -> Port:
     if row["feature_dtype"] not in _FEATURE_DTYPES or row["role"] not in get_args(Role):
         raise ValueError(row)
     dtype = dtypes.BY_NAME[row["dtype"]]
+    shape = tuple(int(dim) for dim in row["shape"])
     features = tuple(str(name) for name in row["features"])
-    may_be_wide = dtype.is_integer and dtype.bits == 64
-    if len(features) not in ({2} if dtype.is_complex else {1, 2} if may_be_wide else {1}):
+    if len(features) not in _feature_counts(dtype, shape):
         raise ValueError(row)
     return Port(
         str(row["name"]),
         dtype,
-        tuple(int(dim) for dim in row["shape"]),
+        shape,
         features,
         row["feature_dtype"],
         cast("Role", row["role"]),
         None if stated is None else (int(stated[0]), int(stated[1])),
     )
+
+
+def _feature_counts(dtype: DType, shape: tuple[int, ...]) -> set[int]:
+    if 0 in shape:
+        return {0, 1}
+    if dtype.is_complex:
+        return {2}
+    return {1, 2} if dtype.is_integer and dtype.bits == 64 else {1}
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:

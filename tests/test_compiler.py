@@ -31,7 +31,7 @@ from coremlc.errors import (
     UsageError,
 )
 from coremlc.ir.graph import Input, Output
-from coremlc.ops import binary, leaves, unary
+from coremlc.ops import binary, leaves, shape, unary
 from coremlc.ops.convert_dtype import ConvertDType
 from coremlc.ops.refused import REFUSED
 from coremlc.passes.rules import RULES
@@ -120,6 +120,23 @@ class TestInterfaces:
         made = graph(lambda g, a: g.add(ADD, a, a), "f64[3]")
         both_engines(made, {"a": np.float64([1, 2.5, -3])}, target)
 
+    def test_inputs_and_outputs_without_elements(self, target):
+        def make(g, a, b, c):
+            both = g.add(shape.Concatenate(0), a, b)
+            return c, g.add(NEG, both), g.add(NEG, b)
+
+        made = graph(make, "f32[2,3]", "f32[0,3]", "u64[3,0]")
+        given = {"a": X, "b": np.zeros((0, 3), np.float32), "c": np.zeros((3, 0), np.uint64)}
+        got = both_engines(made, given, target)
+        assert [x.shape for x in got.values()] == [(3, 0), (2, 3), (0, 3)]
+
+    @pytest.mark.parametrize("dtype", ["f32", "f16", "c64", "i64", "bool"])
+    def test_no_output_has_elements(self, target, dtype):
+        made = graph(lambda g, a: (a, g.add(shape.Transpose((1, 0)), a)), f"{dtype}[0,2]")
+        given = {"a": np.zeros((0, 2), t(f"{dtype}[]").dtype.numpy)}
+        got = both_engines(made, given, target)
+        assert [x.shape for x in got.values()] == [(0, 2), (2, 0)]
+
     def test_names_that_core_ml_does_not_take(self, target):
         names = ["/dense/weights", "1x", "a b", "a_b", "float", "tensor", "ünï"]
         made = graph(lambda g, *xs: tuple(g.add(NEG, x) for x in xs), *["f32[2]"] * len(names))
@@ -142,6 +159,15 @@ def test_passes_keep_the_numbers_of_every_fixture(name):
 def test_passes_keep_the_numbers_of_odd_dtypes(dtype, tmp_path):
     file = File()
     x = file.input("x", dtype, 5)
+    file.result(file.node("Mul", (x, x), dtype, 5))
+    assert compile_graph(file.save(tmp_path), check_passes=True).cache == "miss"
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "Complex64", "Float32"])
+def test_passes_are_checked_beside_what_has_no_elements(dtype, tmp_path):
+    file = File()
+    none, x = file.input("none", dtype, 0, 3), file.input("x", dtype, 5)
+    file.result(none, "nothing")
     file.result(file.node("Mul", (x, x), dtype, 5))
     assert compile_graph(file.save(tmp_path), check_passes=True).cache == "miss"
 

@@ -98,9 +98,23 @@ def test_rank_0_is_carried_as_shape_1():
     assert y == np.float32(2.5)
 
 
-def test_empty_arrays_pass():
-    _, y = round_trip("Int64", np.zeros((0, 3), np.int64))
-    assert y.shape == (0, 3)
+@pytest.mark.parametrize("dtype", ["Int64", "Complex64", "Bool"])
+def test_empty_arrays_are_checked_and_do_not_travel(dtype):
+    x = np.zeros((0, 3), dtypes.BY_NAME[dtype].numpy)
+    one = signature(x=(dtype, (0, 3)))
+    assert one.encode({"x": x}) == {}
+    y = one.decode({})["out_x"]
+    assert (y.shape, y.dtype) == (x.shape, x.dtype)
+    with pytest.raises(InputError, match=r"of shape \[0, 2\] where"):
+        one.encode({"x": x[:, :2]})
+
+
+def test_a_model_has_an_output_even_if_none_has_elements():
+    given = {"a": ("Uint64", (0,), None), "b": ("Complex64", (2, 0), None)}
+    one = Signature.of_graph(graph(given, {"x": 0, "y": 1}), targets.get("iOS18"))
+    assert [port.features for port in one.outputs] == [("x",), ()]
+    assert one.outputs[0].feature_shape == (1,)
+    assert Signature.from_json(one.to_json()) == one
 
 
 def test_complex_numbers_become_two_features():

@@ -82,11 +82,6 @@ class Legalizer:
         """Note what no pass can make legal, while ops are still those that the user wrote."""
         for value, given in zip(graph.main.parameters, graph.inputs, strict=True):
             self._check_type(value.type, given)
-            if not value.type.size:
-                self._refuse(f"input {given.name!r} has no elements", "do not pass it", given)
-        for value, told in zip(graph.main.results, graph.outputs, strict=True):
-            if not value.type.size:
-                self._refuse(f"output {told.name!r} has no elements", "do not return it", told)
         for node in walk(graph.main):
             if isinstance(node.op, Unsupported):
                 kind = node.op.op

@@ -9,6 +9,7 @@ from coremlc.ir.graph import Graph, collect
 from coremlc.ir.verify import refusals
 from coremlc.passes.bfloat16 import widen_bfloat16
 from coremlc.passes.decompose import decompose
+from coremlc.passes.empty import drop_empty
 from coremlc.passes.fuse import fuse
 from coremlc.passes.legalize import Legalizer
 from coremlc.passes.rank import merge_ranks
@@ -38,7 +39,7 @@ def run(graph: Graph, *, strict: bool = False, after: Observer | None = None) ->
     """
     observe = after if after is not None else _ignore
     observe("read", graph)
-    graph = simplify(graph)
+    graph = simplify(drop_empty(graph))
     observe("simplify", graph)
     graph = fuse(graph)
     observe("fuse", graph)

@@ -13,7 +13,7 @@ from coremlc.compiler import Recipe, build_model
 from coremlc.engine.base import load_program
 from coremlc.errors import ShapeError
 from coremlc.ir import evaluate
-from coremlc.ir.graph import Builder, Graph, Input, Output, infer
+from coremlc.ir.graph import Builder, Graph, Input, Output
 from coremlc.ir.literal import TensorData
 from coremlc.ir.op import REGISTRY
 from coremlc.ops.leaves import Constant
@@ -88,9 +88,8 @@ def test_decomposition_means_the_same(sample: Sample) -> None:
 
 
 def runs(sample: Sample) -> bool:
-    """Samples without elements, or of a rank that Core ML lacks, have no bundle of their own."""
-    results = infer(sample.op, graph_of(sample)[0].main.nodes[-1].operands)
-    return all(x.size and x.ndim <= 5 for x in sample.operands) and all(r.size for r in results)
+    """Samples of a rank that Core ML lacks have no bundle of their own."""
+    return all(x.ndim <= 5 for x in sample.operands)
 
 
 @pytest.mark.parametrize("sample", [s for s in SAMPLES if runs(s)], ids=lambda s: s.name)
