@@ -29,7 +29,7 @@ def is_flexible(function: Function) -> bool:
 
 def specialize(function: Function, shapes: Mapping[str, Sequence[int]]) -> Function:
     """The same function, for features of these shapes."""
-    walk = _Walk(function.opset)
+    walk = Walk(function.opset)
     inputs = tuple(
         walk.renew(v, _with_shape(v.type, shapes[v.name]) if v.name in shapes else v.type)
         for v in function.inputs
@@ -43,7 +43,7 @@ def _with_shape(kind: ValueType, shape: Sequence[int]) -> ValueType:
     return TensorType(kind.dtype, tuple(shape))
 
 
-class _Walk:
+class Walk:
     """One pass over the ops, from old values to new ones."""
 
     def __init__(self, opset: str) -> None:
@@ -61,28 +61,33 @@ class _Walk:
 
     def block(self, block: Block, kinds: Sequence[ValueType] = ()) -> Block:
         inputs = tuple(self.renew(v, k) for v, k in zip(block.inputs, kinds, strict=True))
-        ops = [made for op in block.ops if (made := self.op(op)) is not None]
+        ops = [made for op in block.ops for made in self.op(op)]
         outputs = tuple(self.new.get(id(v), v) for v in block.outputs)
         return Block(tuple(ops), outputs, inputs, block.attributes)
 
-    def op(self, op: Op) -> Op | None:
+    def op(self, op: Op) -> Sequence[Op]:
+        """The op again, on new values; nothing where its results are constants now."""
         if op.kind == "const":
-            return op
+            return (op,)
         inputs = {name: tuple(self.arg(a) for a in args) for name, args in op.inputs.items()}
         start = [a.type for a in inputs["loop_vars"]] if op.kind == "while_loop" else []
         with at(where_of(op)):
             blocks = tuple(self.block(b, start) for b in op.blocks)
             draft = Op(op.kind, inputs, op.outputs, op.attributes, blocks)
-            kinds = infer_op(draft, self.opset, self.constexprs)
+            kinds = self.kinds(draft)
             literals = self._folded(draft, kinds)
         if literals is not None:
             for value, kind, literal in zip(op.outputs, kinds, literals, strict=True):
                 self.renew(value, kind, literal)
-            return None
+            return ()
         outputs = tuple(self.renew(v, k) for v, k in zip(op.outputs, kinds, strict=True))
         if op.kind.startswith("constexpr_"):
             self.constexprs |= {v.name for v in outputs}
-        return Op(op.kind, inputs, outputs, op.attributes, blocks)
+        return (Op(op.kind, inputs, outputs, op.attributes, blocks),)
+
+    def kinds(self, op: Op) -> Sequence[ValueType]:
+        """The types of an op's results, given its new operands."""
+        return infer_op(op, self.opset, self.constexprs)
 
     def _folded(self, op: Op, kinds: Sequence[ValueType]) -> list[Literal] | None:
         """The results, if they are small and known."""
@@ -112,11 +117,12 @@ class _Walk:
             return None
         if isinstance(literal.data, BlobRef) or not _is_small(literal.type):
             return None
-        found: Array | str = plain(literal, _no_array)
+        found: Array | str = plain(literal, no_array)
         return found
 
 
-def _no_array(literal: Literal) -> Array:
+def no_array(literal: Literal) -> Array:
+    """For constants that are known to lie in no blob."""
     raise AssertionError(literal)
 
 

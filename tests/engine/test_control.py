@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from coremlc.engine.unroll import unrolled
 from coremlc.mil.program import Block, Program, Value
 from coremlc.mil.types import StateType, TensorType
 from tests.engine.programs import ENGINES, Maker, agree, run_all, start
@@ -118,3 +119,85 @@ def test_states_live_from_run_to_run(engine: str) -> None:
         assert results == [2, 4, 6]
         executable.reset()
         assert executable.run({"x": one})[out.name][0] == 2
+
+
+def counted(trips: int, by: int = 1) -> Program:
+    """x = x * 0.5 + i for i = 0, 1, ..: known trips, and a constant that changes with each."""
+    m = Maker()
+    x = m.input("x", F32)
+    loop, body_in = (tuple(Value(f"{s}{k}", t) for k, t in enumerate((I32, F32))) for s in "lk")
+    test = sub_block(m, loop, lambda c: [c.add("less", x=loop[0], y=trips)])
+
+    def build(c: Maker) -> list[Value]:
+        i = c.add("cast", x=body_in[0], dtype="fp32")
+        half = c.add("mul", x=body_in[1], y=0.5)
+        return [c.add("add", x=body_in[0], y=by), c.add("add", x=half, y=i)]
+
+    body = sub_block(m, body_in, build)
+    return m.program(*m.add("while_loop", loop_vars=(0, x), blocks=(test, body)))
+
+
+def kinds(program: Program) -> list[str]:
+    return [op.kind for op in unrolled(program.functions["main"]).block.ops]
+
+
+@pytest.mark.parametrize("trips", [0, 1, 7, 300])
+def test_known_trips(trips: int) -> None:
+    program = counted(trips)
+    out = both(program, {"x": np.array([1, -2, 3], np.float32)})
+    assert out[0] == trips
+    assert ("while_loop" in kinds(program)) == (trips > 256)
+    if trips <= 256:
+        assert kinds(program) == ["mul", "add"] * trips + ["identity"]
+
+
+def test_a_loop_that_never_ends_is_not_written_out() -> None:
+    assert kinds(counted(5, by=0)) == ["while_loop"]
+
+
+def test_trips_that_an_input_decides() -> None:
+    assert kinds(loop_program())[-1] == "while_loop"
+
+
+def test_a_loop_in_a_loop() -> None:
+    """The inner one's trips are the outer one's counter."""
+    m = Maker()
+    x = m.input("x", F32)
+    loop, outer = (tuple(Value(f"{s}{k}", t) for k, t in enumerate((I32, F32))) for s in "lo")
+    test = sub_block(m, loop, lambda c: [c.add("less", x=loop[0], y=4)])
+
+    def build(c: Maker) -> list[Value]:
+        t, inner = (tuple(Value(f"{s}{k}", v.type) for k, v in enumerate(outer)) for s in "ti")
+        more = sub_block(c, t, lambda d: [d.add("less", x=t[0], y=outer[0])])
+        step = sub_block(c, inner, lambda d: [
+            d.add("add", x=inner[0], y=1), d.add("add", x=inner[1], y=x)])  # fmt: skip
+        done = c.add("while_loop", loop_vars=(0, outer[1]), blocks=(more, step))
+        return [c.add("add", x=outer[0], y=1), done[1]]
+
+    body = sub_block(m, outer, build)
+    out = m.add("while_loop", loop_vars=(0, x), blocks=(test, body))
+    program = m.program(out[1])
+    (got,) = both(program, {"x": np.array([1, 2, 3], np.float32)})
+    assert got.tolist() == [7, 14, 21]
+    assert set(kinds(program)) == {"add", "identity"}
+
+
+def test_a_branch_that_returns_a_counter() -> None:
+    """The counter is a constant of each trip, which a block's output may not be."""
+    m = Maker()
+    flag, x = m.input("flag", TensorType("bool")), m.input("x", I32)
+    loop, body_in = ((Value(s, I32), Value(s + "y", I32)) for s in "lk")
+    test = sub_block(m, loop, lambda c: [c.add("less", x=loop[0], y=3)])
+
+    def build(c: Maker) -> list[Value]:
+        yes = sub_block(c, (), lambda d: [body_in[0]])
+        no = sub_block(c, (), lambda d: [body_in[1]])
+        kept = c.add("cond", pred=flag, blocks=(yes, no))
+        return [c.add("add", x=body_in[0], y=1), c.add("add", x=body_in[1], y=kept)]
+
+    out = m.add("while_loop", loop_vars=(0, x), blocks=(test, sub_block(m, body_in, build)))
+    program = m.program(out[1])
+    assert set(kinds(program)) == {"cond", "add", "identity"}
+    for choice, want in ((True, 8), (False, 40)):
+        (got,) = both(program, {"flag": np.array(choice), "x": np.array(5, np.int32)})
+        assert got == want

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from coremlc.engine.base import Executable, Model, Options, Used, zero_state
 from coremlc.engine.ort.emitter import Emitter
 from coremlc.engine.ort.tensor import Array
 from coremlc.engine.ort.translate import Translator, output_name, state_names
+from coremlc.engine.unroll import unrolled
 from coremlc.errors import InputError, MachineError, RefusedError
 from coremlc.mil.arrays import STORAGE
 from coremlc.mil.types import TensorType
@@ -29,6 +31,7 @@ class OrtExecutable(Executable):
 
     def __init__(self, model: Model, options: Options, used: Used) -> None:
         super().__init__(model.inputs, model.outputs)
+        model = replace(model, function=unrolled(model.function))
         translation = Translator(model).translate()
         self.used = used
         self.threads = _threads(translation.emitter, options)
