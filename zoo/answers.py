@@ -9,7 +9,7 @@ from collections.abc import Callable
 import onnxruntime as ort
 
 from zoo.inputs import NOTES, Arrays
-from zoo.models import MAGIKA, OCR_RECOGNISER, ROOT, TEXT
+from zoo.models import CLASSES, MAGIKA, OCR_RECOGNISER, ROOT, TEXT
 
 ZOO = ROOT / "out" / "zoo"
 
@@ -39,6 +39,14 @@ def kind(outputs: Arrays) -> str:
     return str(config["target_labels_space"][int(outputs["kind"].argmax())])
 
 
+def classes(outputs: Arrays) -> list[str]:
+    """What EfficientNet sees in each photograph, by ImageNet's words."""
+    ids = CLASSES.within(ZOO).read_text("utf-8").split()
+    lemmas = CLASSES.within(ZOO).with_name("imagenet_synset_to_lemma.txt").read_text("utf-8")
+    words = dict(line.split("\t") for line in lemmas.splitlines())
+    return [words[ids[best]] for best in outputs["scores"].argmax(-1)]
+
+
 PHONEMES = re.findall(  # of g2p_en
     r"\S+",
     "<pad> <unk> <s> </s> AA0 AA1 AA2 AE0 AE1 AE2 AH0 AH1 AH2 AO0 AO1 AO2 AW0 AW1 AW2 AY0 AY1 AY2 "
@@ -65,6 +73,7 @@ RIGHT: dict[str, tuple[Callable[[Arrays], object], object]] = {
     "ocr-recogniser": (lambda o: letters(o).replace(" ", "").upper(), TEXT.replace(" ", "")),
     "g2p": (lambda o: pronunciations(o)[2], "G OW1 F ER0"),
     "minilm": (nearest, 1),
+    "efficientnet": (classes, ["daisy", "palace"]),
     "ocr-direction": (lambda o: int(o["direction"].argmax()), 0),
 }
 

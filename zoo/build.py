@@ -42,6 +42,8 @@ def graph(model: OnnxModel | GoModel, folder: Path, target: Path, say: Say) -> N
     """graph.pb, its weights and vectors.npz in `target`."""
     say("fetch")
     file = fetch(model.file, folder)
+    for other in model.also:
+        fetch(other, folder)
     given = model.inputs()
     recipe = _recipe(model, given)
     stamp = target / "recipe.json"

@@ -26,6 +26,7 @@ class OnnxModel:
     inputs: Callable[[], Arrays]
     rename: dict[str, str] = field(default_factory=dict)
     constants: dict[str, int] = field(default_factory=dict)
+    also: tuple[ModelFile, ...] = ()  # what the inputs and the answers need
     fixture: bool = False  # kept in fixtures/
     large: bool = False
 
@@ -40,6 +41,7 @@ class GoModel:
     inputs: Callable[[], Arrays]
     arguments: tuple[str, ...] = ()
     weights: Callable[[Path], Arrays] | None = None  # reads a file that Go can't
+    also: tuple[ModelFile, ...] = ()  # what the inputs and the answers need
     fixture: bool = False
     large: bool = False  # downloads or writes more than 50 MB: only if asked for
 
@@ -128,6 +130,29 @@ G2P = GoModel(
     fixture=True,
 )
 
+PHOTOGRAPHS = ModelFile(
+    "scikit-learn",
+    "1.9.1",
+    "sklearn/datasets/images/flower.jpg",
+    "a77f6ec41e35",
+    platform="manylinux_2_28_x86_64",
+    beside=(("china.jpg", "8378025ad251"), ("README.txt", "3c7ef15a1fa2")),
+)
+CLASSES = ModelFile(  # of ImageNet
+    "timm",
+    "1.0.31",
+    "timm/data/_info/imagenet_synsets.txt",
+    "70002b0ff5de",
+    beside=(("imagenet_synset_to_lemma.txt", "1b8babda1874"),),
+)
+
+
+def photographs() -> tuple[Path, Path]:
+    """A flower, and a palace."""
+    flower = PHOTOGRAPHS.within(ZOO)
+    return flower, flower.with_name("china.jpg")
+
+
 EFFICIENTNET = GoModel(
     "efficientnet",
     ModelFile(
@@ -137,8 +162,9 @@ EFFICIENTNET = GoModel(
         "579344248a93",
     ),
     "efficientnet",
-    lambda: {"pictures": inputs.smooth_pictures()},
+    lambda: {"pictures": inputs.photographs(*photographs())},
     weights=pth.kernels_last,
+    also=(PHOTOGRAPHS, CLASSES),
 )
 
 MINILM = GoModel(
