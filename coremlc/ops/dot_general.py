@@ -43,7 +43,8 @@ class DotGeneral(Op):
 
     C1 axes are unique axes of their side. C2 paired dims are equal. C3 equal dtypes, numbers.
     Sums run in config.accumulator_dtype; integers wrap. Source: GoMLX `DotGeneral`; StableHLO
-    `dot_general`. Decomposes to Transpose, Reshape and MIL `matmul`.
+    `dot_general`. Decomposes to Reshape and MIL `matmul`, which transposes an operand that lies
+    the other way (so a weight stays as it is stored), and to Transpose for any other order.
     """
 
     lhs_contracting_axes: Axes
@@ -112,28 +113,32 @@ class DotGeneral(Op):
         columns = math.prod(rhs.type.shape[a] for a in rhs_rest)
         if len(batch) > 3:
             batch = (math.prod(batch),)
-        left = _arranged(
-            g,
-            lhs,
-            self.lhs_batch_axes + lhs_rest + self.lhs_contracting_axes,
-            (*batch, rows, inner),
+        left, turned = _matrices(
+            g, lhs, self.lhs_batch_axes, lhs_rest, self.lhs_contracting_axes, (*batch, rows, inner)
         )
-        right = _arranged(
+        right, flipped = _matrices(
             g,
             rhs,
-            self.rhs_batch_axes + self.rhs_contracting_axes + rhs_rest,
+            self.rhs_batch_axes,
+            self.rhs_contracting_axes,
+            rhs_rest,
             (*batch, inner, columns),
         )
-        result = g.add(Reshape(out.shape), g.add(matmul(), left, right))
+        result = g.add(Reshape(out.shape), g.add(matmul(turned, flipped), left, right))
         if result.type.dtype is out.dtype:
             return result
         return g.add(ConvertDType(out.dtype), result)
 
 
-def _arranged(g: Graph, x: Node, order: Axes, shape: tuple[int, ...]) -> Node:
-    if order != tuple(range(x.type.rank)):
-        x = g.add(Transpose(order), x)
-    return x if x.type.shape == shape else g.add(Reshape(shape), x)
+def _matrices(
+    g: Graph, x: Node, batch: Axes, rows: Axes, columns: Axes, shape: tuple[int, ...]
+) -> tuple[Node, bool]:
+    """`x` as matrices of that shape; or transposed, and True, if it lies so: nothing is moved."""
+    order, turned = batch + rows + columns, batch + columns + rows
+    if turned == tuple(range(x.type.rank)) != order:
+        *outer, height, width = shape
+        return g.add(Reshape((*outer, width, height)), x), True
+    return g.add(Reshape(shape), g.add(Transpose(order), x)), False
 
 
 @register

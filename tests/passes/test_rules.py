@@ -14,6 +14,7 @@ from coremlc.ir.graph import Graph
 from coremlc.ir.text import print_graph
 from coremlc.ir.types import TensorType
 from coremlc.ops import binary, compare, convert_dtype, leaves, reduce, shape, unary
+from coremlc.ops.dot_general import matmul
 from coremlc.ops.selection import Where
 from coremlc.passes.pipeline import simplify
 from coremlc.passes.rules import RULES
@@ -323,6 +324,22 @@ NEAR += [
          "If(a):f32[] -> %"),
     Case("select_cheap", lambda g, p, a: picked(g, p, a, SUM), ("bool[]", "f32[2]"),
          "If(a):f32[] -> %"),
+]  # fmt: skip
+FIRED += [
+    Case("transposed_operand", lambda g, a, b: g.add(matmul(), perm(g, a, 1, 0), b),
+         ("f32[3,2]", "f32[3,4]"), "matmul(a, b):f32[2,4] -> %"),
+    Case("transposed_operand", lambda g, a, b: g.add(matmul(True, True), a, perm(g, b, 0, 2, 1)),
+         ("f32[2,4,3]", "f32[2,4,5]"), "matmul(a, b):f32[2,3,5] -> %"),
+    Case("transposed_operand",
+         lambda g, a: g.add(matmul(), a, perm(g, const(g, np.arange(6).reshape(2, 3)), 1, 0)),
+         ("f32[4,3]",), "matmul(a, const:f32[2,3]):f32[4,2] -> %"),
+]  # fmt: skip
+NEAR += [
+    Case("transposed_operand", lambda g, a, b: g.add(matmul(), a, perm(g, b, 1, 2, 0)),
+         ("f32[2,5,3]", "f32[4,2,3]"),
+         "Transpose(b):f32[2,3,4] matmul(a, %):f32[2,5,4] -> %"),
+    Case("transposed_operand", lambda g, a: g.add(matmul(), a, splat(g, 2.0, 3, 4)),
+         ("f32[5,3]",), "matmul(a, 2.0:f32[3,4]):f32[5,4] -> %"),
 ]  # fmt: skip
 
 
