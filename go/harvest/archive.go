@@ -75,6 +75,7 @@ func (a *archive) keep(r *record.Recording) (*kept, error) {
 	if err != nil {
 		return nil, err
 	}
+	fmt.Println("harvest:", name)
 	k := &kept{archive: a, dir: filepath.Join(a.dir, name), graph: graph}
 	if _, err := os.Stat(k.dir); err == nil {
 		return k, nil

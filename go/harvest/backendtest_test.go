@@ -15,7 +15,7 @@ func TestCompute(t *testing.T) {
 	if os.Getenv(harvest.EnvDir) == "" {
 		t.Skip("set " + harvest.EnvDir)
 	}
-	b, err := compute.NewWithConfig(harvest.Name)
+	b, err := compute.NewWithConfig(harvest.Name + ":" + harvest.DynamicAxes)
 	if err != nil {
 		t.Fatal(err)
 	}

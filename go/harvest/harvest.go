@@ -4,6 +4,7 @@
 // With the directory in COREMLC_HARVEST_DIR, each distinct graph becomes DIR/HASH/: graph.pb, graph.safetensors if it has large
 // constants, vectors-N.npz of executions ("in.NAME", "out.NAME"), and origin.json. What the Go backend can't run is only
 // recorded, and executing it yields zeros, so that a test goes on to build its next graphs.
+// A line "harvest: HASH" for each graph tells what the test built that is running.
 package harvest
 
 import (
@@ -21,6 +22,9 @@ import (
 
 // Name is the name of the backend.
 const Name = "harvest"
+
+// DynamicAxes is the configuration of a backend that says that it supports them; some of GoMLX's layers differ with it.
+const DynamicAxes = "dynamic-axes"
 
 // Environment variables: where to, and what origin.json shall say.
 const (
@@ -40,26 +44,26 @@ type Backend struct {
 var _ compute.Backend = (*Backend)(nil)
 
 // New returns a backend that keeps test cases in dir.
-func New(dir string) (*Backend, error) {
+func New(dir string, options record.Options) (*Backend, error) {
 	inner, err := replay.GoBackend()
 	if err != nil {
 		return nil, err
 	}
-	return &Backend{Backend: record.New(record.Options{}), inner: inner, archive: &archive{dir: dir}}, nil
+	return &Backend{Backend: record.New(options), inner: inner, archive: &archive{dir: dir}}, nil
 }
 
 func init() {
 	var once sync.Once
 	var backend *Backend
 	var err error
-	compute.Register(Name, func(string) (compute.Backend, error) {
+	compute.Register(Name, func(config string) (compute.Backend, error) {
 		once.Do(func() { // tensors compare backends by identity
 			dir := os.Getenv(EnvDir)
 			if dir == "" {
 				err = fmt.Errorf("backend %q needs a directory in %s", Name, EnvDir)
 				return
 			}
-			backend, err = New(dir)
+			backend, err = New(dir, record.Options{DynamicAxes: config == DynamicAxes})
 		})
 		return backend, err
 	})

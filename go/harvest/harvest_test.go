@@ -11,12 +11,13 @@ import (
 
 	"github.com/coremlc/coremlc/go/harvest"
 	"github.com/coremlc/coremlc/go/internal/npz"
+	"github.com/coremlc/coremlc/go/record"
 	"github.com/coremlc/coremlc/go/replay"
 )
 
 func call(t *testing.T, dir string, fn func(*graph.Node) *graph.Node, arg any) *tensors.Tensor {
 	t.Helper()
-	b, err := harvest.New(dir)
+	b, err := harvest.New(dir, record.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
