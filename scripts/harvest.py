@@ -151,7 +151,8 @@ class Harvest:
         skipped = re.search(rf"^--- SKIP: {test.name}\b", output, re.MULTILINE)
         result = "failed" if failed else "skipped" if skipped else "passed"
         seconds = round(time.monotonic() - start, 1)
-        row = {"result": result, "seconds": seconds, "why": _why(output) if failed else ""}
+        why = _why(output) if failed else ""
+        row = {"result": result, "seconds": seconds, "why": why, "cases": _cases(output)}
         with self.lock:
             self.done[test.key] = row
             part = self.results.with_suffix(".part")
@@ -177,6 +178,22 @@ def _why(output: str) -> str:
         if found:
             return found.group(found.lastindex or 0)[:300]
     return output.strip()[-300:]
+
+
+def _cases(output: str) -> dict[str, list[str]]:
+    """The graphs that each case built: a subtest without subtests, or one that built some."""
+    graphs: dict[str, list[str]] = {}
+    case = ""
+    for line in output.splitlines():
+        if begins := re.match(r"=== (?:RUN|CONT|NAME) +(\S+)", line):
+            case = begins[1]
+            graphs.setdefault(case, [])
+        elif kept := re.search(r"harvest: ([0-9a-f]{16})$", line):
+            graphs.setdefault(case, []).append(kept[1])
+    groups = {name[: i.start()] for name in graphs for i in re.finditer("/", name)}
+    return {
+        name: sorted(set(found)) for name, found in graphs.items() if found or name not in groups
+    }
 
 
 def say(text: str) -> None:
