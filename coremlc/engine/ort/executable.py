@@ -20,7 +20,7 @@ from coremlc.errors import InputError, MachineError, RefusedError
 from coremlc.mil.arrays import STORAGE
 from coremlc.mil.types import TensorType
 
-BOUND_BYTES = 1 << 20
+BOUND_BYTES = 64 << 10
 """Calls that move less are copied through buffers bound once; larger arrays go in as they are."""
 
 
