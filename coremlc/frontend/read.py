@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from google.protobuf.message import DecodeError
 
+from coremlc.chunks import same_bytes
 from coremlc.errors import CoremlcError, FormatError, UsageError, Where, at
 from coremlc.frontend import graph_pb2 as pb
 from coremlc.frontend.attributes import function_fields, make, shape_of, takes_attributes
@@ -55,10 +56,11 @@ def read(path: Path, dims: Mapping[str, int] | None = None) -> Graph:
         UsageError: a named axis has no size, or one that it does not allow.
     """
     with at(Where(file=str(path))):
-        return _File(path, _parse(path), dims or {}).graph()
+        return _File(path, parse(path), dims or {}).graph()
 
 
-def _parse(path: Path) -> pb.GraphFile:
+def parse(path: Path) -> pb.GraphFile:
+    """The protobuf of a file in a format that is known; FormatError if it is none."""
     try:
         size = path.stat().st_size
         data = path.read_bytes() if size <= MAX_BYTES else b""
@@ -361,7 +363,7 @@ class _File:
             return None
         known = self._weights.setdefault(tensor.sha256, array)
         same_place = known.__array_interface__["data"] == array.__array_interface__["data"]
-        same = known.nbytes == array.nbytes and (same_place or known.tobytes() == array.tobytes())
+        same = known.nbytes == array.nbytes and (same_place or same_bytes(known, array))
         if len(tensor.sha256) != hashlib.sha256().digest_size or not same:
             raise FormatError("its SHA-256 is not that of the elements", fix=_RESAVE)
         return tensor.sha256

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cached_property
 
-import numpy as np
-
+from coremlc.chunks import head, sha256
 from coremlc.dtypes import DType
 from coremlc.ir.op import Array
 from coremlc.ir.types import TensorType
@@ -38,7 +36,7 @@ class TensorData:
         if self._digest is not None:
             return self._digest
         array = self.array[(0,) * self.array.ndim] if self.is_splat else self.array
-        return hashlib.sha256(np.ascontiguousarray(array).tobytes()).digest()
+        return sha256(array)
 
     @cached_property
     def _identity(self) -> tuple[TensorType, bool, bytes]:
@@ -50,7 +48,12 @@ class TensorData:
         )
 
     def __hash__(self) -> int:
-        return hash(self._identity)
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """By the first elements: only what may be equal is read as a whole."""
+        return hash((self.type, head(self.array)))
 
     def __repr__(self) -> str:
         return f"TensorData({self.type})"

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import mmap
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NoReturn, cast
+from typing import BinaryIO, NoReturn
 
 import numpy as np
 
+from coremlc.chunks import chunks, head, sha256
 from coremlc.errors import FormatError, MachineError, Where
 from coremlc.mil.arrays import STORAGE, pack, unpack
 from coremlc.mil.program import Array
@@ -23,8 +23,6 @@ VERSION = 2
 SENTINEL = 0xDEADBEEF
 _HEADER = struct.Struct("<II56x")
 _RECORD = struct.Struct("<IIQQQ32x")
-_CHUNK = 1 << 22
-"""Elements copied at a time; a multiple of 8, so that packed chunks end on whole bytes."""
 
 _DTYPE_OF_CODE: dict[int, str] = {
     row.blob_code: name for name, row in STORAGE.items() if row.blob_code
@@ -164,7 +162,7 @@ class BlobPlan:
         self.placed: list[Placed] = []
         self._end = _HEADER.size
         self._by_object: dict[int, Placed] = {}
-        self._by_size: dict[tuple[str, int], list[Placed]] = {}
+        self._by_head: dict[tuple[str, int, bytes], list[Placed]] = {}
         self._digests: dict[int, bytes] = {}
         self._kept: list[Array] = []
         """Arrays whose id is remembered, so that no other gets it while the plan lives."""
@@ -178,11 +176,11 @@ class BlobPlan:
         return self._end
 
     def place(self, array: Array, dtype: str) -> int:
-        """The offset an array has, or gets; contents are read only if sizes are equal."""
+        """The offset an array has, or gets; contents are read only if sizes and heads are equal."""
         known = self._by_object.get(id(array))
         if known is not None and known.dtype == dtype:
             return known.offset
-        rivals = self._by_size.setdefault((dtype, array.size), [])
+        rivals = self._by_head.setdefault((dtype, array.size, head(array)), [])
         if rivals:
             digest = self._digest(array)
             for rival in rivals:
@@ -207,7 +205,7 @@ class BlobPlan:
             data = placed.offset + _RECORD.size
             padding = placed.size_bytes * 8 - placed.array.size * row.bits
             file.write(_RECORD.pack(SENTINEL, row.blob_code, placed.size_bytes, data, padding))
-            for chunk in _chunks(placed.array):
+            for chunk in chunks(placed.array):
                 packed = pack(chunk, row.bits) if row.is_packed else chunk
                 file.write(packed.view(np.uint8).data)
             end = data + placed.size_bytes
@@ -215,35 +213,9 @@ class BlobPlan:
     def _digest(self, array: Array) -> bytes:
         known = self._digests.get(id(array))
         if known is None:
-            digest = hashlib.blake2b(digest_size=32)
-            for chunk in _chunks(array):
-                digest.update(chunk.view(np.uint8).data)
-            known = self._digests[id(array)] = digest.digest()
+            known = self._digests[id(array)] = sha256(array)
             self._kept.append(array)
         return known
-
-
-def _chunks(array: Array) -> Iterator[Array]:
-    """The elements in row-major order, as flat contiguous pieces of bounded size."""
-    if array.flags.c_contiguous:
-        flat = array.reshape(-1)
-        for start in range(0, flat.size, _CHUNK):
-            yield flat[start : start + _CHUNK]
-        return
-    if array.ndim == 0 or array.size <= _CHUNK:
-        yield np.ascontiguousarray(array).reshape(-1)
-        return
-    plain = array.view(f"u{array.dtype.itemsize}")  # nditer doesn't buffer ml_dtypes
-    pieces = np.nditer(
-        plain, flags=["external_loop", "buffered", "zerosize_ok"], order="C", buffersize=_CHUNK
-    )
-    rest = np.empty(0, plain.dtype)
-    for piece in cast("Iterator[Array]", pieces):
-        joined = np.concatenate((rest, piece))  # pieces may be of any size
-        whole = joined.size // 8 * 8
-        rest = joined[whole:]
-        yield joined[:whole].view(array.dtype)
-    yield rest.view(array.dtype)
 
 
 def _aligned(offset: int) -> int:

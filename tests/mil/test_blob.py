@@ -39,7 +39,7 @@ def test_real_weights_are_written_as_they_were(path):
     blob, plan = BlobFile(path), BlobPlan()
     for record in blob.records():
         array = blob.array(record.offset, TensorType(record.dtype, (blob.elements(record),)))
-        plan._by_size.clear()  # equal constants are stored apart in these files
+        plan._by_head.clear()  # equal constants are stored apart in these files
         assert plan.place(array, record.dtype) == record.offset
     out = io.BytesIO()
     plan.write(out)
@@ -103,7 +103,7 @@ def test_equal_arrays_are_stored_once():
 
 @pytest.mark.parametrize("dtype", ["fp32", "bf16", "uint4", "fp16"])
 def test_arrays_in_any_layout(dtype, tmp_path, monkeypatch):
-    monkeypatch.setattr("coremlc.mil.blob._CHUNK", 64)
+    monkeypatch.setattr("coremlc.chunks.CHUNK", 64)
     base = random_array(dtype, (30, 40))
     views = [base.T, base[::2, ::-1], np.broadcast_to(base[:1], (7, 40)), base[3:, 5:]]
     plan = BlobPlan()
