@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks import harvest_sample as sample
-from benchmarks.harvest_judge import Case, judge
+from benchmarks.harvest import sample
+from benchmarks.harvest.case import Case
+from benchmarks.harvest.judge import judge
 
 
 def first(directory, wanted) -> Case:

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from benchmarks import harvest_sample as sample
-from benchmarks.harvest_judge import judge
+from benchmarks.harvest import sample
+from benchmarks.harvest.judge import judge
 
 EXPECTED = json.loads(sample.EXPECTED.read_text())
 

@@ -1,7 +1,7 @@
 """Compiles and runs every graph of GoMLX's own tests: `make test-harvest`, after `make harvest`.
 
 Writes harvest.json and harvest.md into the archive: passed, refused by reason, failed with the
-difference. Exits with 1 if a graph failed that harvest_known.json does not list.
+difference. Exits with 1 if a graph failed that known.json does not list.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harvest_judge import ENGINES, VARIANTS, Case, Verdict, judge
+from benchmarks.harvest.case import Case
+from benchmarks.harvest.judge import ENGINES, Verdict, judge
+from benchmarks.harvest.variants import VARIANTS
 
-ROOT = Path(__file__).resolve().parent.parent
-KNOWN = Path(__file__).with_name("harvest_known.json")
+ROOT = Path(__file__).resolve().parent.parent.parent
+KNOWN = Path(__file__).with_name("known.json")
 STATUSES = ("passed", "refused", "failed", "unjudged", "same")
 
 

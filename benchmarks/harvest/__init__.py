@@ -1,0 +1,1 @@
+"""Every graph that GoMLX's own tests build: compiled, run, compared with what GoMLX computed."""
