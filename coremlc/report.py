@@ -165,42 +165,38 @@ class RunReport(Report):
 
 
 @dataclass(frozen=True, slots=True)
-class BenchRun:
-    """One model on one engine."""
+class FirstDifference:
+    """The first node that differs, and a graph of it alone."""
 
-    model: str
-    engine: str
-    compute_units: str
-    load_ms: float
-    first_ms: float
-    latency_ms: Latency
-    per_second: float
-    peak_rss_mb: float
+    op: str
+    label: str
+    source: str
+    difference: OutputDifference
+    alone: bool
+    """Whether it differs with the judge's inputs too.
+
+    Else what differs came to it, or it is compiled together with its neighbours.
+    """
+    graph: str
 
 
 @dataclass(frozen=True, slots=True)
-class Ratio:
-    """How an engine does against another: below 1 is faster."""
+class VerifyReport(Report):
+    """What an engine computes, against another witness."""
 
     model: str
     engine: str
     against: str
-    p50_ratio: float
-
-
-@dataclass(frozen=True, slots=True)
-class BenchReport(Report):
-    """Models on engines, on this machine."""
-
-    machine: Mapping[str, str]
-    runs: tuple[BenchRun, ...]
-    ratios: tuple[Ratio, ...] = ()
+    ok: bool
+    outputs: tuple[OutputDifference, ...]
+    first: FirstDifference | None = None
 
     def table(self) -> str:
-        parts = [latency_table({f"{r.model} {r.engine}": r.latency_ms for r in self.runs})]
-        if self.ratios:
-            rows = [(r.model, r.engine, r.against, f"{r.p50_ratio:.2f}") for r in self.ratios]
-            parts.append(columns(("model", "engine", "against", "p50 ratio"), rows))
+        verdict = "the same" if self.ok else "DIFFERENT"
+        rows = [("model", self.model), ("compared", f"{self.engine} with {self.against}")]
+        parts = [facts(rows), difference_table("output", self.outputs), verdict]
+        if self.first is not None:
+            parts.append(_first_table(self.first))
         return "\n\n".join(parts)
 
 
@@ -265,13 +261,30 @@ def is_terminal() -> bool:
 
 
 def _expect_table(expect: ExpectReport) -> str:
+    verdict = "as expected" if expect.ok else "DIFFERENT from what was expected"
+    return f"{difference_table('expected', expect.outputs)}\n{verdict}"
+
+
+def difference_table(head: str, outputs: Sequence[OutputDifference]) -> str:
+    """How far arrays are from what they should be."""
     rows = [
         (o.name, f"{o.mismatched} of {o.count}", f"{o.max_abs:.3g}", f"{o.max_rel:.3g}", o.note)
-        for o in expect.outputs
+        for o in outputs
     ]
-    heads = ("expected", "beyond tolerance", "max abs", "max rel", "")
-    verdict = "as expected" if expect.ok else "DIFFERENT from what was expected"
-    return f"{columns(heads, rows, right=range(1, 4))}\n{verdict}"
+    heads = (head, "beyond tolerance", "max abs", "max rel", "")
+    return columns(heads, rows, right=range(1, 4))
+
+
+def _first_table(first: FirstDifference) -> str:
+    d = first.difference
+    rows = [
+        ("first node", first.op + (f" {first.label!r}" if first.label else "")),
+        ("built at", first.source or "unknown"),
+        ("differs", f"{d.mismatched} of {d.count}, by up to {d.max_abs:.3g}"),
+        ("by itself", "yes" if first.alone else "no: only in its place in the graph"),
+        ("as a graph", first.graph),
+    ]
+    return facts(rows)
 
 
 def _table(*, head: bool = False) -> Table:

@@ -19,6 +19,7 @@ COMMANDS = {
     "compile": "coremlc.cli.compile:compile_command",
     "run": "coremlc.cli.run:run_command",
     "bench": "coremlc.cli.bench:bench_command",
+    "verify": "coremlc.cli.verify:verify_command",
     "inspect": "coremlc.cli.inspect:inspect_command",
     "golden": "coremlc.cli.golden:golden_group",
     "ops": "coremlc.cli.ops:ops_command",

@@ -235,6 +235,13 @@ def load_program(
     return _start(model, engine, Options() if options is None else options)
 
 
+def chosen(engine: EngineName) -> EngineName:
+    """`auto` is Core ML on a Mac and ONNX Runtime elsewhere."""
+    if engine != "auto":
+        return engine
+    return "coreml" if sys.platform == "darwin" else "onnxruntime"
+
+
 def load(
     bundle: Bundle | Path,
     *,
@@ -245,10 +252,9 @@ def load(
     spin: bool = True,
     function: str | None = None,
 ) -> Executable:
-    """Load a `.mlmodelc` bundle; `auto` is Core ML on a Mac and ONNX Runtime elsewhere."""
+    """Load a `.mlmodelc` bundle on an engine."""
     options = Options(compute_units, strict_units, threads, spin)
-    if engine == "auto":
-        engine = "coreml" if sys.platform == "darwin" else "onnxruntime"
+    engine = chosen(engine)
     if engine == "coreml":
         from coremlc.engine.coreml import load_coreml
 
@@ -270,14 +276,14 @@ def _start(model: Model, engine: EngineName, options: Options) -> Executable:
         from coremlc.engine.reference.executable import ReferenceExecutable
 
         return _timed(lambda: ReferenceExecutable(model, used))
-    if engine in ("auto", "onnxruntime"):
-        from coremlc.engine.ort.executable import OrtExecutable
+    if engine == "onnxruntime":
         from coremlc.engine.ort.flexible import FlexibleExecutable
+        from coremlc.engine.ort.parts import load_fixed
         from coremlc.engine.specialize import is_flexible
 
         has_state = any(isinstance(v.type, StateType) for v in model.function.inputs)
         flexible = is_flexible(model.function) and not has_state
-        start = FlexibleExecutable if flexible else OrtExecutable
+        start = FlexibleExecutable if flexible else load_fixed
         return _timed(lambda: start(model, options, used))
     raise UsageError(f"engine {engine!r} can't load this", fix="use 'onnxruntime' or 'reference'")
 

@@ -279,3 +279,24 @@ def test_python_api(graph, expected):
         again = run(inputs)
     np.testing.assert_array_equal(outputs["integers"], arrays["out.integers"])
     np.testing.assert_array_equal(again["integers"], arrays["out.integers"])
+
+
+VERIFY_KEYS = ("model", "engine", "against", "ok", "outputs", "first")
+
+
+def test_verify_json(graph, expected):
+    told = as_json("verify", graph, "--vectors", expected, "--engine", "reference")
+    assert tuple(told) == VERIFY_KEYS
+    assert told["ok"]
+    assert told["first"] is None
+    assert set(told["outputs"][0]) == {"name", "max_abs", "max_rel", "mismatched", "count", "note"}
+
+
+def test_verify_exits_with_4_where_outputs_differ(fixtures, tmp_path):
+    """A tolerance of zero: no two float engines of digits are that close."""
+    graph = fixtures / "digits" / "graph.pb"
+    how = ("--tolerance", 0, "--bisect", tmp_path / "first")
+    result = invoke("verify", graph, "--engine", "reference", *how, code=4)
+    assert "DIFFERENT" in result.stdout
+    assert "first node" in result.stdout
+    assert f"report it with {tmp_path / 'first' / 'graph.pb'}" in result.stderr
