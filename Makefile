@@ -8,7 +8,7 @@ JOBS ?= 2
 GO := $(shell command -v go 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all fmt lint types golden fixtures proto docs bench bench-graphs bench-compile silero fuzz-bundles fuzz-ops harvest test-harvest go zoo test-zoo current ci clean
+.PHONY: help run test test-all fmt lint types golden fixtures proto docs bench bench-graphs bench-compile bench-memory silero fuzz-bundles fuzz-ops harvest test-harvest go zoo test-zoo current ci clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -59,7 +59,10 @@ bench-graphs: ## make the graphs that make bench times in out/bench (needs Go)
 	cd go && go run ./cmd/bench -out ../out/bench
 
 bench-compile: $(STAMP) ## compile time per node, on graphs of 1k, 5k and 20k nodes
-	$(BIN)/python benchmarks/compile_time.py
+	$(BIN)/python -m benchmarks.compile_time
+
+bench-memory: $(STAMP) ## anonymous memory of compiling and running 1 GB of weights
+	$(BIN)/python -m benchmarks.memory
 
 silero: $(STAMP) ## fetch the Silero VAD and make a minute of speech, for tests/bundle/test_silero.py
 	PYTHON=$(BIN)/python scripts/silero.sh
