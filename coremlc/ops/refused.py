@@ -1,4 +1,4 @@
-"""GoMLX ops without a form here yet: each with the reason that its user is told.
+"""GoMLX ops without a form here: each with the reason that its user is told.
 
 A graph that holds one is read whole, so that all its refusals are listed at once.
 """
@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from coremlc.ir.op import Op, register
 from coremlc.ir.types import TensorType
 
-_TRAINING = "it belongs to training; only inference is compiled yet"
-
 REFUSED = {
-    "FusedScaledDotProductAttentionVJP": _TRAINING,
+    "FusedScaledDotProductAttentionVJP": "it takes a back end's own state, which has no meaning "
+    "in a file; our recorder declines it, and GoMLX records attention's gradient as plain ops",
 }
 
 
