@@ -277,13 +277,13 @@ def _start(model: Model, engine: EngineName, options: Options) -> Executable:
 
         return _timed(lambda: ReferenceExecutable(model, used))
     if engine == "onnxruntime":
+        from coremlc.engine.ort.executable import OrtExecutable
         from coremlc.engine.ort.flexible import FlexibleExecutable
-        from coremlc.engine.ort.parts import load_fixed
         from coremlc.engine.specialize import is_flexible
 
         has_state = any(isinstance(v.type, StateType) for v in model.function.inputs)
         flexible = is_flexible(model.function) and not has_state
-        start = FlexibleExecutable if flexible else load_fixed
+        start = FlexibleExecutable if flexible else OrtExecutable
         return _timed(lambda: start(model, options, used))
     raise UsageError(f"engine {engine!r} can't load this", fix="use 'onnxruntime' or 'reference'")
 
