@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from coremlc.ir import evaluate
-from coremlc.ir.graph import Function, Node, Value, substitute
+from coremlc.ir.graph import Function, Value
 from coremlc.ir.op import Array
 from coremlc.ops.rng_bit_generator import RNGBitGenerator
 from coremlc.passes.smart import live
@@ -53,18 +53,12 @@ def _mixed(at: int) -> int:
 
 def drawn(function: Function, inputs: Sequence[Array]) -> dict[Value, Array]:
     """What each RNGBitGenerator among the nodes of a function gives in the Go backend."""
-    nodes: list[Node] = []
-    mapped: dict[Value, Value] = {}
-    for node in function.nodes:
-        if isinstance(node.op, RNGBitGenerator):
-            types = tuple([r.type for r in node.results])
-            fresh = Node(Pcg(node.op.shape), node.operands, types)
-            mapped.update(zip(node.results, fresh.results, strict=True))
-            nodes.append(fresh)
-        else:
-            nodes.append(node)
-    results = tuple(mapped)
-    if not results:
-        return {}
-    by_pcg = substitute(replace(function, nodes=tuple(nodes), results=results), mapped)
-    return dict(zip(results, evaluate.run(live(by_pcg), inputs), strict=True))
+    nodes = [n for n in function.nodes if isinstance(n.op, RNGBitGenerator)]
+    results = tuple([r for n in nodes for r in n.results])
+    values: dict[Value, Array] = dict(zip(function.parameters, inputs, strict=True))
+    for node in live(replace(function, results=results)).nodes:
+        op = Pcg(node.op.shape) if isinstance(node.op, RNGBitGenerator) else node.op
+        types = tuple([r.type for r in node.results])
+        found = evaluate.apply(op, [values[o] for o in node.operands], types, values)
+        values.update(zip(node.results, found, strict=True))
+    return {r: values[r] for r in results}
