@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from coremlc.dtypes import BOOL, PART
+from coremlc.dtypes import PART
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
 from coremlc.ir.literal import TensorData
@@ -113,10 +113,10 @@ def _constant(op: Constant, g: Graph) -> Parts:
 
 @splits(ConvertDType)
 def _convert(op: ConvertDType, g: Graph, x: Node | Parts) -> Node | Parts:
-    """From complex: to complex, or to bool (whether it is not 0). From real: with 0 i."""
-    if op.dtype is BOOL:
+    """From complex to complex, or of its real part alone. From real: with 0 i."""
+    if not op.dtype.is_complex:
         assert isinstance(x, Parts)
-        return (Term(g, x.re).differs(0.0) | Term(g, x.im).differs(0.0)).value
+        return g.add(op, x.re)
     convert = ConvertDType(PART[op.dtype])
     if isinstance(x, Parts):
         return Parts(g.add(convert, x.re), g.add(convert, x.im))

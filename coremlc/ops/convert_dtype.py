@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from coremlc.dtypes import BOOL, I32, DType
-from coremlc.errors import ShapeError
 from coremlc.ir.op import Array, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
@@ -22,13 +21,14 @@ BELOW_2_31 = 2147483520.0
 def convert(x: Array, dtype: DType) -> Array:
     """`x` as `dtype`: floats saturate and truncate to integers, NaN is 0; integers wrap.
 
-    Source: XLA; the Go backend leaves out-of-range floats to the processor.
+    Of complex numbers the real part, even to bool. Source: XLA; the Go backend leaves out-of-range
+    floats to the processor.
     """
+    if x.dtype.kind == "c" and not dtype.is_complex:
+        x = x.real
     if dtype is BOOL:
         result: Array = x != 0
         return result
-    if x.dtype.kind == "c" and not dtype.is_complex:
-        x = x.real
     if dtype.is_integer and x.dtype.kind not in "iub":
         return _saturate(np.asarray(x, dtype=np.float64), dtype)
     return x.astype(dtype.numpy)
@@ -45,11 +45,11 @@ def _saturate(x: Array, dtype: DType) -> Array:
 @register
 @dataclass(frozen=True)
 class ConvertDType(Op):
-    """`(x: T[..]) -> U[..]`, any dtypes T and U but complex to real.
+    """`(x: T[..]) -> U[..]`, any dtypes T and U.
 
-    C1 complex becomes complex only (GoMLX takes the real part explicitly).
-    To bool: != 0. Float to integer: truncates, saturates, NaN is 0 (XLA). Integers wrap. To a
-    float: to nearest even. Source: GoMLX `ConvertDType`; StableHLO `convert`.
+    From complex to another: the real part. To bool: != 0. Float to integer: truncates, saturates,
+    NaN is 0 (XLA). Integers wrap. To a float: to nearest even.
+    Source: GoMLX `ConvertDType`; StableHLO `convert`.
     MIL `cast`; to bool `not_equal`; float to integer guarded, since MIL leaves the edges open.
     """
 
@@ -57,8 +57,6 @@ class ConvertDType(Op):
     dtype: DType
 
     def infer(self, x: TensorType) -> TensorType:
-        if x.dtype.is_complex and not (self.dtype.is_complex or self.dtype is BOOL):  # C1
-            raise ShapeError(f"{x} to {self.dtype}", fix="take Real, Imag or Abs first")
         return x.with_dtype(self.dtype)
 
     def evaluate(self, x: Array) -> Array:

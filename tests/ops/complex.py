@@ -138,8 +138,10 @@ def _conversions() -> list[Sample]:
         reals = ("f32", "f16", "i32", "bool", "f64", "i8")
         found += [Sample(op, (randoms(d, 2, 3),), note=to) for d in reals]
         found += [Sample(op, (numbers(3, dtype=d),), note=to) for d in ("c64", "c128")]
-    to_bool = convert_dtype.ConvertDType(dtypes.BOOL)
-    return [*found, Sample(to_bool, (SPECIAL,), note="bool"), Sample(op, (randoms("f32"),))]
+    for to in ("bool", "f32", "f16", "bf16", "f64", "i32", "u8"):
+        real = convert_dtype.ConvertDType(dtypes.BY_SHORT[to])
+        found += [Sample(real, (x,), note=to) for x in (SPECIAL, SPECIAL.astype(np.complex128))]
+    return [*found, Sample(op, (randoms("f32"),))]
 
 
 def _movement() -> list[Sample]:

@@ -167,7 +167,6 @@ def _rejects() -> list[Reject]:
         Reject("C1", where, (f, f, f), "make it a bool tensor"),
         Reject("C2", where, (b, f, t("i32", 2)), "one dtype"),
         Reject("C3", where, (b, f, t("f32", 3)), "equal or 1"),
-        Reject("C1", convert_dtype.ConvertDType(dtypes.F32), (t("c64", 2),), "take Real, Imag"),
     ]
     return found
 
