@@ -12,10 +12,11 @@ import (
 
 // transformers are BERT's encoder in three sizes and a decoder's step, written in primitives.
 var transformers = map[string]benchmark{
-	"encoder-6x128x384": encoder{layers: 6, length: 128, width: 384}.benchmark(),
-	"encoder-6x16x384":  encoder{layers: 6, length: 16, width: 384}.benchmark(),
-	"encoder-2x512x768": encoder{layers: 2, length: 512, width: 768}.benchmark(),
-	"decoder-step":      decoder{layers: 4, length: 256, width: 512, heads: 8}.benchmark(),
+	"encoder-6x128x384":  encoder{layers: 6, length: 128, width: 384}.benchmark(),
+	"encoder-6x16x384":   encoder{layers: 6, length: 16, width: 384}.benchmark(),
+	"encoder-2x512x768":  encoder{layers: 2, length: 512, width: 768}.benchmark(),
+	"encoder-12x128x384": encoder{layers: 12, length: 128, width: 384}.benchmark(),
+	"decoder-step":       decoder{layers: 4, length: 256, width: 512, heads: 8}.benchmark(),
 }
 
 const encoderHeads = 12

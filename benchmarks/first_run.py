@@ -1,0 +1,98 @@
+"""From a graph.pb to its first outputs: by coremlc, cold and from the cache, and by XLA.
+
+    python -m benchmarks.first_run [GRAPH ...]            (make bench-first-run)
+
+Each measurement is a process of its own, and begins when everything is imported. The bars are
+0.3 of XLA's time cold, 0.08 from the cache. XLA reads the same graph.pb and compiles it by jax.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+DEFAULT = ROOT / "out" / "bench" / "encoder-12x128x384" / "graph.pb"
+ROUNDS = 5
+
+
+def main(graphs: Sequence[Path]) -> None:
+    """The table of all graphs: the fastest of some rounds that take turns."""
+    print("| graph | XLA, ms | cold, ms | ratio | from the cache, ms | ratio |")
+    print("| --- | --: | --: | --: | --: | --: |")
+    for graph in graphs:
+        xla, cold, hit = (min(times) for times in zip(*map(_round, [graph] * ROUNDS), strict=True))
+        print(f"| {graph.parent.name} | {xla:.0f} | {cold:.0f} | {cold / xla:.2f} "
+              f"| {hit:.0f} | {hit / xla:.3f} |")  # fmt: skip
+
+
+def _round(graph: Path) -> tuple[float, float, float]:
+    """Milliseconds of XLA, of coremlc with an empty cache, and with a full one."""
+    with tempfile.TemporaryDirectory() as cache:
+        return (
+            _time("xla", graph, cache),
+            _time("coremlc", graph, cache),
+            _time("coremlc", graph, cache),
+        )
+
+
+def _time(how: str, graph: Path, cache: str) -> float:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.first_run", "--time", how, str(graph)],
+        env={**os.environ, "COREMLC_CACHE": cache},
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return float(done.stdout.splitlines()[-1])
+
+
+def _timed(how: str, graph: Path) -> float:
+    run = _by_xla(graph) if how == "xla" else _by_coremlc(graph)
+    start = time.perf_counter()
+    run()
+    return (time.perf_counter() - start) * 1e3
+
+
+def _by_xla(graph: Path) -> Callable[[], object]:
+    import jax
+
+    from coremlc.baseline import load_xla, xla  # noqa: F401
+    from coremlc.frontend import read
+    from coremlc.runner import RunOptions, given_inputs
+    from coremlc.signature import Signature
+    from coremlc.targets import DEFAULT as TARGET
+
+    jax.block_until_ready(jax.numpy.zeros(1) + 1)  # the client is there
+
+    def run() -> object:
+        made = read(graph)
+        return load_xla(made)(given_inputs(Signature.of_graph(made, TARGET), RunOptions(random=0)))
+
+    return run
+
+
+def _by_coremlc(graph: Path) -> Callable[[], object]:
+    import onnxruntime  # noqa: F401
+
+    from coremlc import bundle, compiler, engine, lower, passes  # noqa: F401
+    from coremlc.engine.ort import translate  # noqa: F401
+    from coremlc.locate import locate
+    from coremlc.mil import proto  # noqa: F401
+    from coremlc.runner import RunOptions, given_inputs, load
+
+    def run() -> object:
+        with load(locate(str(graph)).bundle) as model:
+            return model(given_inputs(model.signature, RunOptions(random=0)))
+
+    return run
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--time"]:
+        print(_timed(sys.argv[2], Path(sys.argv[3])))
+    else:
+        main([Path(name) for name in sys.argv[1:]] or [DEFAULT])
