@@ -26,7 +26,7 @@ FLOORS = [
     {"check"},
     {"compiler", "packages"},
     {"model", "locate"},
-    {"inspection", "bench", "goldens"},
+    {"inspection", "bench", "goldens", "verification"},
     {"cli"},
     {"__main__"},
 ]
