@@ -8,7 +8,7 @@ JOBS ?= 2
 GO := $(shell command -v go 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all fmt lint types golden fixtures proto docs bench bench-graphs bench-compile bench-memory silero fuzz-bundles fuzz-ops harvest test-harvest go zoo test-zoo current ci clean
+.PHONY: help run test test-all fmt lint types golden fixtures proto docs bench bench-graphs bench-compile bench-memory silero fuzz-bundles fuzz-ops harvest test-harvest go zoo test-zoo test-xla current ci clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -25,7 +25,7 @@ test: $(STAMP) ## set up, run the fast tests
 	$(BIN)/python -m pytest -n $(JOBS)
 
 test-all: $(STAMP) ## every test, the slow ones and those that need Go too
-	$(BIN)/python -m pytest -n $(JOBS) -m 'not coreml and not zoo'
+	$(BIN)/python -m pytest -n $(JOBS) -m 'not coreml and not zoo and not xla'
 
 fmt: $(STAMP) ## format Python and Go
 	$(BIN)/ruff format .
@@ -51,12 +51,13 @@ proto: $(STAMP) ## generate coremlc/frontend/*_pb2.py from schemas/
 docs: $(STAMP) ## generate docs/cli.md and docs/ops.md
 	$(BIN)/python scripts/docs.py
 
-bench: $(STAMP) ## latency of the fixtures on both engines
-	mkdir -p out
-	$(BIN)/coremlc bench fixtures/*/graph.pb --engine onnxruntime --engine reference --duration 2 --save out/bench.json -v
+bench: $(STAMP) ## time all models that are made, against XLA and experts, into benchmarks/RESULTS.md
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[xla,report]'
+	$(BIN)/python -m benchmarks.table $(if $(ONLY),--only $(ONLY)) --duration $(or $(DURATION),1)
 
-bench-graphs: ## make the graphs that make bench times in out/bench (needs Go)
+bench-graphs: $(STAMP) ## make what make bench times besides fixtures and zoo, in out/ (needs Go; after make zoo)
 	cd go && go run ./cmd/bench -out ../out/bench
+	$(BIN)/python -m benchmarks.table.zoo_batches
 
 bench-compile: $(STAMP) ## compile time per node, on graphs of 1k, 5k and 20k nodes
 	$(BIN)/python -m benchmarks.compile_time
@@ -86,6 +87,10 @@ go: ## gofmt, vet and test the Go module
 
 zoo: $(STAMP) ## fetch, convert and compile real models into out/zoo (needs Go; LARGE=1: those of over 50 MB too)
 	$(BIN)/python -m zoo $(if $(LARGE),--large)
+
+test-xla: $(STAMP) ## install jax, and compare XLA with what the ops mean
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[xla]'
+	$(BIN)/python -m pytest -n $(JOBS) -m xla
 
 test-zoo: $(STAMP) ## run the models that are in out/zoo on both engines
 	$(BIN)/python -m pytest -m zoo tests/zoo

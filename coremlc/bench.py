@@ -163,7 +163,7 @@ def bench(
             for row in before
             if _same(run, row)
         ]
-    return BenchReport(_machine(), tuple(runs), tuple(ratios))
+    return BenchReport(machine(), tuple(runs), tuple(ratios))
 
 
 def _race(
@@ -253,7 +253,8 @@ def _same(run: BenchRun, row: Mapping[str, Any]) -> bool:
     return told == (run.model, run.engine, run.compute_units)
 
 
-def _machine() -> MachineRow:
+def machine() -> MachineRow:
+    """This one."""
     processor = platform.processor() or platform.machine()
     system = f"{platform.system()} {platform.release()}"
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
