@@ -36,6 +36,8 @@ MODULES = sorted(p for p in ROOT.rglob("*.py") if not p.name.endswith("_pb2.py")
 ONLY = {  # package -> the only places that import it
     "onnx": ("engine/ort/",),
     "onnxruntime": ("engine/ort/",),
+    "jax": ("baseline/",),
+    "jaxlib": ("baseline/",),
     "coremltools": ("mil/proto.py", "engine/coreml.py", "bundle/apple.py"),
 }
 
