@@ -25,7 +25,8 @@ test: $(STAMP) ## set up, run the fast tests
 	$(BIN)/python -m pytest -n $(JOBS)
 
 test-all: $(STAMP) ## every test, the slow ones and those that need Go too
-	$(BIN)/python -m pytest -n $(JOBS) -m 'not coreml and not zoo and not xla'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[xla]'
+	$(BIN)/python -m pytest -n $(JOBS) -m 'not coreml and not zoo'
 
 fmt: $(STAMP) ## format Python and Go
 	$(BIN)/ruff format .
