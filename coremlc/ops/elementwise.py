@@ -97,9 +97,11 @@ def row(
     *,
     result: DType | Mapping[DType, DType] | None = None,
     interval: Callable[..., Range] | None = None,
+    gomlx: bool = True,
 ) -> type[Elementwise]:
     """One op kind of an elementwise family, registered. lower: None if it acts on complex alone."""
     body = {
+        "gomlx": gomlx,
         "__doc__": doc,
         "__module__": __name__,
         "arity": arity,

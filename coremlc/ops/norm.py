@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
 from coremlc.ops.binary import Add, Div, Mul, Sub
 from coremlc.ops.elementwise import check_dtype, check_equal_dtypes
-from coremlc.ops.leaves import constant
+from coremlc.ops.leaves import constant, known
 from coremlc.ops.shape import BroadcastInDim, Reshape, Transpose, check_axes
 from coremlc.ops.unary import Sqrt
 
@@ -78,7 +79,8 @@ class FusedLayerNorm(Op):
     C1 axes unique, increasing, at least one. C2 gamma and beta have the dims of axes, or all
     of x's rank with 1 for the others (GoMLX's `LayerNorm` gives either).
     C3 equal float dtypes.
-    Source: GoMLX `FusedLayerNorm`. Decomposes to MIL `layer_norm` of the last axes.
+    Source: GoMLX `FusedLayerNorm`. Decomposes to MIL `layer_norm` of the last axes, with gamma and
+    beta if they are constants.
     """
 
     optional = ("gamma", "beta")
@@ -120,40 +122,56 @@ class FusedLayerNorm(Op):
         rank = x.type.rank
         kept = tuple(a for a in range(rank) if a not in self.axes)
         order = kept + self.axes
-        moved = x if order == tuple(range(rank)) else g.add(Transpose(order), x)
-        result = g.add(layer_norm(len(self.axes), self.epsilon), moved)
-        if moved is not x:
-            result = g.add(Transpose(tuple(order.index(a) for a in range(rank))), result)
         dims = tuple(x.type.shape[a] for a in self.axes)
-        operands = (v if v.type.shape == dims else g.add(Reshape(dims), v) for v in affine)
-        if self.gamma:
-            gamma = g.add(BroadcastInDim(x.type, self.axes), next(operands))
-            result = g.add(Mul(), result, gamma)
-        if self.beta:
-            beta = g.add(BroadcastInDim(x.type, self.axes), next(operands))
-            result = g.add(Add(), result, beta)
+        names = [name for name in self.optional if getattr(self, name)]
+        given = dict(zip(names, (g.add(Reshape(dims), v) for v in affine), strict=True))
+        inside = _constants(given)
+        op = layer_norm(len(self.axes), self.epsilon, "gamma" in inside, "beta" in inside)
+        result = g.add(op, g.add(Transpose(order), x), *inside.values())
+        result = g.add(Transpose(tuple(order.index(a) for a in range(rank))), result)
+        for name, kind in (("gamma", Mul), ("beta", Add)):
+            if name in given and name not in inside:
+                wide = g.add(BroadcastInDim(x.type, self.axes), given[name])
+                result = g.add(kind(), result, wide)
         return result
+
+
+def _constants(given: dict[str, Node]) -> dict[str, Node]:
+    """What of gamma and beta MIL's op takes: constants, beta not before gamma."""
+    if any(known(v) is None for v in list(given.values())[:1]):
+        return {}
+    return {name: v for name, v in given.items() if known(v) is not None}
 
 
 @register
 @dataclass(frozen=True)
 class layer_norm(Op):  # noqa: N801  (MIL's name)
-    """`(x: F[..]) -> F[..]`: MIL `layer_norm` over the last `count` axes, no gamma, no beta."""
+    """`(x: F[.., dims], gamma?: F[dims], beta?: F[dims]) -> F[.., dims]`: MIL `layer_norm`.
+
+    Over the last `count` axes, whose dims are `dims`. C1 gamma and beta are constants.
+    """
 
     gomlx = False
+    optional = ("gamma", "beta")
     count: int
     epsilon: float
+    gamma: bool
+    """Whether that operand is there."""
+    beta: bool
 
-    def infer(self, x: TensorType) -> TensorType:
+    def infer(self, x: TensorType, *affine: TensorType) -> TensorType:
         return x
 
-    def evaluate(self, x: Array) -> Array:
+    def evaluate(self, x: Array, *affine: Array) -> Array:
         axes = tuple(range(x.ndim - self.count, x.ndim))
-        return FusedLayerNorm(axes, self.epsilon, False, False).evaluate(x)
+        return FusedLayerNorm(axes, self.epsilon, self.gamma, self.beta).evaluate(x, *affine)
 
-    def lower(self, m: Builder, x: Value) -> Value:
+    def lower(self, m: Builder, x: Value, *affine: Value) -> Value:
         rank = len(x.tensor.shape)
-        return m.layer_norm(x=x, axes=list(range(rank - self.count, rank)), epsilon=self.epsilon)
+        names = [name for name in self.optional if getattr(self, name)]
+        given: dict[str, Any] = dict(zip(names, affine, strict=True))
+        axes = list(range(rank - self.count, rank))
+        return m.layer_norm(x=x, axes=axes, epsilon=self.epsilon, **given)
 
 
 @register

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import ml_dtypes
 import numpy as np
 
-from coremlc.dtypes import BOOL, BY_NUMPY, NUMBER, REAL, DType
+from coremlc.dtypes import BOOL, BY_NUMPY, FLOAT, NUMBER, REAL, DType
 from coremlc.ir.op import Array, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
@@ -139,6 +139,14 @@ ReduceSum = reduction(
     lambda x, axes: np.sum(x, axes, dtype=x.dtype),
     _direct("reduce_sum"),
     range_of=_sum_range,
+)
+reduce_mean = reduction(
+    "reduce_mean",
+    "`(x: F[..]) -> F[..]`: the mean; of nothing NaN. MIL `reduce_mean`.",
+    FLOAT,
+    np.mean,
+    _direct("reduce_mean"),
+    gomlx=False,
 )
 ReduceProduct = reduction(
     "ReduceProduct",

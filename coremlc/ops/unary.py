@@ -199,6 +199,15 @@ Logistic = row(
     lambda x: 1 / (1 + np.exp(-x)),
     direct("sigmoid", "x"),
 )
+silu = row(
+    "silu",
+    "`(x: F[..]) -> F[..]`: x / (1 + exp(-x)). MIL `silu`.",
+    1,
+    FLOAT,
+    lambda x: x / (1 + np.exp(-x)),
+    direct("silu", "x"),
+    gomlx=False,
+)
 IsNaN = row(
     "IsNaN",
     "`(x: N[..]) -> bool[..]`, not integer; of complex whether a part is. MIL `not_equal` of x "

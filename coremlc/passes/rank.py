@@ -265,8 +265,10 @@ def _layer_norm(g: SmartBuilder, node: Node, operands: list[Value]) -> Value:
     assert isinstance(node.op, layer_norm)
     dims = node.operands[0].type.shape
     at = len(dims) - node.op.count
-    x = _shaped(g, operands[0], (math.prod(dims[:at]), math.prod(dims[at:])))
-    return g.add(layer_norm(1, node.op.epsilon), x)
+    count = math.prod(dims[at:])
+    x = _shaped(g, operands[0], (math.prod(dims[:at]), count))
+    affine = [_shaped(g, v, (count,)) for v in operands[1:]]
+    return g.add(dataclasses.replace(node.op, count=1), x, *affine)
 
 
 def _each(

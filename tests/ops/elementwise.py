@@ -24,7 +24,7 @@ from tests.ops.samples import (
 _FLOAT = ("f32", "f16")
 _NAMES = (
     *("Ceil", "Floor", "Round", "Exp", "Expm1", "Log", "Log1p"),
-    *("Sqrt", "Rsqrt", "Cos", "Sin", "Tanh", "Erf", "Logistic"),
+    *("Sqrt", "Rsqrt", "Cos", "Sin", "Tanh", "Erf", "Logistic", "silu"),
 )
 _COMPARED = ("Equal", "NotEqual", "LessThan", "LessOrEqual", "GreaterThan", "GreaterOrEqual")
 _UNARY: dict[type[Elementwise], tuple[str, ...]] = {

@@ -143,7 +143,10 @@ def _norms() -> list[Sample]:
                 affine = [randoms(d, *dims, seed=4)] * (gamma + beta)
                 op = norm.FusedLayerNorm(axes, 1e-5, gamma, beta)
                 note = f"{axes}{gamma:d}{beta:d}"
-                found.append(Sample(op, (x, *affine), frozenset(), *wider, note=note))
+                constants = (frozenset(), frozenset({1}), frozenset({2}), frozenset({1, 2}))
+                for known in constants if len(affine) == 2 else (frozenset(), frozenset({1})):
+                    known_note = note + "c" * bool(known) + "".join(map(str, known))
+                    found.append(Sample(op, (x, *affine), known, *wider, note=known_note))
             full = [n if i in axes else 1 for i, n in enumerate(x.shape)]
             op = norm.FusedLayerNorm(axes, 1e-5, True, True)
             affine = [randoms(d, *full, seed=4), randoms(d, *dims, seed=5)]

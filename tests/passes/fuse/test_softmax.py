@@ -6,52 +6,48 @@ import pytest
 
 from coremlc.ops import binary, reduce, shape, unary
 from tests.ir.graphs import const
-from tests.passes.fuse.cases import Fused, NearMiss, check_fused, check_missed
+from tests.passes.fuse.cases import Fused, NearMiss, check_fused, check_missed, kept
 
 EXP, SUB, DIV, MUL = unary.Exp(), binary.Sub(), binary.Div(), binary.Mul()
-
-
-def kept(g, kind, x, *axes):
-    """A reduction with its axes as dims of 1."""
-    dims = tuple(1 if i in axes else d for i, d in enumerate(x.type.shape))
-    return g.add(shape.Reshape(dims), g.add(kind(axes), x))
-
-
-def wide(g, x, like):
-    return g.add(shape.BroadcastInDim(like.type, tuple(range(like.type.rank))), x)
 
 
 def power(g, x, *axes):
     return g.add(EXP, g.add(SUB, x, kept(g, reduce.ReduceMax, x, *axes)))
 
 
-def softmax(*axes, divide=None):
+def softmax(*axes):
     def make(g, x):
         p = power(g, x, *axes)
-        total = kept(g, reduce.ReduceSum, p, *axes)
-        return g.add(DIV, p, total) if divide is None else divide(g, p, total)
+        return g.add(DIV, p, kept(g, reduce.ReduceSum, p, *axes))
 
     return make
+
+
+def times_inverse(g, x):
+    p = power(g, x, 1)
+    return g.add(MUL, p, g.add(DIV, const(g, 1), kept(g, reduce.ReduceSum, p, 1)))
+
+
+def broadcast(g, x):
+    """With every broadcast spelled out, as GoMLX does."""
+
+    def wide(y):
+        return g.add(shape.BroadcastInDim(x.type, (0, 1)), y)
+
+    p = g.add(EXP, g.add(SUB, x, wide(kept(g, reduce.ReduceMax, x, 1))))
+    return g.add(DIV, p, wide(kept(g, reduce.ReduceSum, p, 1)))
 
 
 FUSED = [
     Fused("last axis", softmax(1), "FusedSoftmax"),
     Fused("first axis", softmax(0), "FusedSoftmax"),
-    Fused("float64", softmax(1), "FusedSoftmax", ("f64[3,4]",)),
+    Fused("float64", softmax(1), "FusedSoftmax", ("f64[16,6]",)),
     Fused("vector", softmax(0), "FusedSoftmax", ("f32[5]",)),
     Fused("all axes", softmax(0, 1), "Reshape FusedSoftmax Reshape"),
-    Fused("axes that adjoin", softmax(2, 1), "Reshape FusedSoftmax Reshape", ("f32[2,3,4]",)),
-    Fused(
-        "broadcasts spelled out", lambda g, x: g.add(
-            DIV, power(g, x, 1), wide(g, kept(g, reduce.ReduceSum, power(g, x, 1), 1), x)
-        ), "FusedSoftmax",
-    ),
-    Fused(
-        "times the inverse", softmax(
-            1, divide=lambda g, p, total: g.add(MUL, p, g.add(DIV, const(g, 1), total))
-        ), "FusedSoftmax",
-    ),
-]  # fmt: skip
+    Fused("axes that adjoin", softmax(2, 1), "Reshape FusedSoftmax Reshape", ("f32[16,3,4]",)),
+    Fused("broadcast", broadcast, "FusedSoftmax"),
+    Fused("times the inverse", times_inverse, "FusedSoftmax"),
+]
 
 
 def without_maximum(g, x):
