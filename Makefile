@@ -25,7 +25,7 @@ test: $(STAMP) ## set up, run the fast tests
 	$(BIN)/python -m pytest -n $(JOBS)
 
 test-all: $(STAMP) ## every test, the slow ones and those that need Go too
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[xla]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[xla,report]'
 	$(BIN)/python -m pytest -n $(JOBS) -m 'not coreml and not zoo'
 
 fmt: $(STAMP) ## format Python and Go
@@ -90,7 +90,7 @@ zoo: $(STAMP) ## fetch, convert and compile real models into out/zoo (needs Go; 
 	$(BIN)/python -m zoo $(if $(LARGE),--large)
 
 test-xla: $(STAMP) ## install jax, and compare XLA with what the ops mean
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[xla]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[xla,report]'
 	$(BIN)/python -m pytest -n $(JOBS) -m xla
 
 test-zoo: $(STAMP) ## run the models that are in out/zoo on both engines
