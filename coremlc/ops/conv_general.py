@@ -266,7 +266,7 @@ def _by_matmul(g: Graph, x: Node, k: Node, groups: int, strides: Dims, dilations
 @register
 @dataclass(frozen=True)
 class conv(Op):  # noqa: N801  (MIL's name)
-    """`(x: F[n, c, ..], weight: F[o, c / groups, ..]) -> F[n, o, ..]`: MIL `conv`.
+    """`(x: F[n, c, ..], weight: F[o, c / groups, ..], bias?: F[o]) -> F[n, o, ..]`: MIL `conv`.
 
     pads: (before, after) of each of 1 to 3 spatial axes.
     """
@@ -277,18 +277,23 @@ class conv(Op):  # noqa: N801  (MIL's name)
     dilations: Dims
     groups: int
 
-    def infer(self, x: TensorType, weight: TensorType) -> TensorType:
+    def infer(self, x: TensorType, weight: TensorType, *bias: TensorType) -> TensorType:
+        if any(b.shape != weight.shape[:1] for b in bias):
+            raise ShapeError(f"bias {bias[0]} for {weight}", fix="give one per output channel")
         pairs = zip(self.pads[::2], self.pads[1::2], strict=True)
         rows = zip(x.shape[2:], weight.shape[2:], self.strides, pairs, self.dilations, strict=True)
         dims = [Axis(s, Pair(*p), 1, e).positions(d, w) for d, w, s, p, e in rows]
         return x.with_shape((x.shape[0], weight.shape[0], *dims))
 
-    def evaluate(self, x: Array, weight: Array) -> Array:
+    def evaluate(self, x: Array, weight: Array, *bias: Array) -> Array:
         pairs = zip(self.pads[::2], self.pads[1::2], strict=True)
         padded = np.pad(x, [(0, 0), (0, 0), *pairs])
-        return _correlate(padded, weight, self.groups, self.strides, self.dilations)
+        y = _correlate(padded, weight, self.groups, self.strides, self.dilations)
+        for b in bias:
+            y = y + b.reshape(-1, *(1,) * (x.ndim - 2))
+        return y
 
-    def lower(self, m: Builder, x: Value, weight: Value) -> Value:
+    def lower(self, m: Builder, x: Value, weight: Value, bias: Value | None = None) -> Value:
         dilations = np.array(self.dilations, np.int32)
         if constant(weight) is None and max(self.dilations) > 1:
             weight = self._dilated(m, weight)
@@ -296,6 +301,7 @@ class conv(Op):  # noqa: N801  (MIL's name)
         return m.conv(
             x=x,
             weight=weight,
+            bias=bias,
             strides=np.array(self.strides, np.int32),
             pad_type="custom" if any(self.pads) else "valid",
             pad=np.array(self.pads, np.int32),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from coremlc.errors import CoremlcError, RefusalsError, RefusedError
 from coremlc.ir.graph import Graph, collect
 from coremlc.ir.verify import refusals
+from coremlc.passes.absorb import absorb
 from coremlc.passes.bfloat16 import widen_bfloat16
 from coremlc.passes.decompose import decompose
 from coremlc.passes.empty import drop_empty
@@ -16,7 +17,7 @@ from coremlc.passes.rank import merge_ranks
 from coremlc.passes.smart import SmartBuilder, live, rebuild
 from coremlc.passes.split_complex import split_complex
 
-STAGES = ("read", "simplify", "fuse", "decompose", "split", "legalize")
+STAGES = ("read", "simplify", "fuse", "decompose", "split", "legalize", "absorb")
 """Stages in order; `read` is the graph as the file has it."""
 
 Observer = Callable[[str, Graph], None]
@@ -32,7 +33,8 @@ def run(graph: Graph, *, strict: bool = False, after: Observer | None = None) ->
     splitting and legalizing, so that dtypes change on primitives only, and after, for what
     legalizing adds. Splitting comes before legalizing: the parts of complex128 are
     float64. bfloat16 widens there too, since each primitive rounds; and ranks
-    above 5 are merged, since that is clear of primitives only.
+    above 5 are merged, since that is clear of primitives only. Products absorb constants at the
+    end, when nothing else has to know of it.
 
     Raises:
         RefusalsError: every op, dtype and range that has no exact form, at once.
@@ -58,7 +60,9 @@ def run(graph: Graph, *, strict: bool = False, after: Observer | None = None) ->
     lowerable = legal.with_main(decompose(legal.main))
     observe("legalize", lowerable)
     raise_all(refusals(lowerable))
-    return lowerable
+    absorbed = lowerable.with_main(absorb(lowerable.main))
+    observe("absorb", absorbed)
+    return absorbed
 
 
 def raise_all(found: list[CoremlcError]) -> None:

@@ -134,7 +134,7 @@ def test_a_loop_with_a_branch_that_captures_weights(tmp_path: Path, trips: int) 
     _, last = f.loop((zero, x), (INT, wide), lambda i, state: (f.less(i, n),), body)
     f.result(last)
     expected, ops = run(f, tmp_path, x=np.ones((1, 32), np.float32), n=np.int32(trips))
-    assert ops.count("while_loop") == ops.count("cond") == ops.count("matmul") == 1
+    assert ops.count("while_loop") == ops.count("cond") == ops.count("linear") == 1
     y = np.ones((1, 32))
     for i in range(trips):
         y = y @ weights() if i % 2 else y + 1
