@@ -29,7 +29,15 @@ if TYPE_CHECKING:
 
 CACHE_FORMAT = 1
 _ROOMS = ("bundle", "frontend", "ir", "mil", "ops", "passes")
-_FILES = ("chunks.py", "compiler.py", "dtypes.py", "lower.py", "port.py", "signature.py", "targets.py")
+_FILES = (
+    "chunks.py",
+    "compiler.py",
+    "dtypes.py",
+    "lower.py",
+    "port.py",
+    "signature.py",
+    "targets.py",
+)
 
 
 @dataclass(frozen=True)
