@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from coremlc.bundle import Bundle, Problem, read_bundle, unproven, verify_bundle
+from coremlc.bundle import Bundle, Problem, read_bundle, verify_bundle
+from coremlc.bundle.unproven import unproven
 from coremlc.cache import Store
 from coremlc.errors import UsageError
 from coremlc.locate import CompileOptions, locate

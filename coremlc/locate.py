@@ -13,9 +13,9 @@ from coremlc.cache import Store
 from coremlc.errors import UsageError
 from coremlc.packages import compile_in_cache, compile_to, is_package, write_bundle
 from coremlc.report import CompileReport
-from coremlc.runner import Array
 
 if TYPE_CHECKING:
+    from coremlc.arrays import Array
     from coremlc.compiler import Recipe
 
 _PREFIX = re.compile(r"[0-9a-f]{4,64}")

@@ -6,16 +6,17 @@ import hashlib
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from coremlc import __version__, targets
-from coremlc.bundle import Bundle, compile_package, compile_with_apple, read_bundle
+from coremlc import __version__, bundle, targets
 from coremlc.bundle.files import reading
-from coremlc.bundle.histogram import walk
 from coremlc.bundle.package import model_file
 from coremlc.cache import Key, Outcome, Store
 from coremlc.errors import UsageError
 from coremlc.report import CacheState, CompileReport
+
+if TYPE_CHECKING:
+    from coremlc.bundle import Bundle
 
 
 def is_package(path: Path) -> bool:
@@ -30,7 +31,7 @@ def compile_in_cache(package: Path) -> Outcome:
     """The bundle of a package, from the cache or made there."""
 
     def make(target: Path) -> Mapping[str, Any]:
-        compile_package(package, target)
+        bundle.compile_package(package, target)
         return {"graph": package.name}
 
     return Store().obtain(_key(package), make)
@@ -44,17 +45,17 @@ def compile_to(package: Path, output: Path | None, *, writer: str = "native") ->
     if output is None:
         outcome = compile_in_cache(package)
         state = "hit" if outcome.hit else "miss"
-        bundle, warnings = outcome.entry.bundle, outcome.warnings
+        path, warnings = outcome.entry.bundle, outcome.warnings
     else:
-        bundle, warnings = output, write_bundle(package, output, writer=writer)
-    content = read_bundle(bundle)
+        path, warnings = output, write_bundle(package, output, writer=writer)
+    content = bundle.read_bundle(path)
     count = _ops(content)
     elapsed = round((time.perf_counter() - start) * 1e3, 3)
     return CompileReport(
         graph=str(package),
         key=key,
         cache=state,
-        bundle=str(bundle),
+        bundle=str(path),
         target=_target(content.specification_version),
         precision="as in the package",
         nodes=count,
@@ -71,9 +72,9 @@ def write_bundle(package: Path, output: Path, *, writer: str = "native") -> tupl
     if output.suffix != ".mlmodelc":
         raise UsageError(f"-o {output} names no bundle", fix="a package becomes a .mlmodelc")
     if writer == "native":
-        compile_package(package, output, replace_existing=True)
+        bundle.compile_package(package, output, replace_existing=True)
         return ()
-    found = compile_with_apple(package, output, replace_existing=True)
+    found = bundle.compile_with_apple(package, output, replace_existing=True)
     return tuple(f"Apple's bundle differs from ours: {what}" for what in found)
 
 
@@ -97,8 +98,10 @@ def _target(version: int) -> str:
     return names.get(version, f"specification {version}")
 
 
-def _ops(bundle: Bundle) -> int:
-    functions = bundle.program.functions.values()
+def _ops(content: Bundle) -> int:
+    from coremlc.bundle.histogram import walk
+
+    functions = content.program.functions.values()
     return sum(op.kind != "const" for function in functions for op in walk(function.block))
 
 

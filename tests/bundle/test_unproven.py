@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from coremlc.bundle import read_bundle, unproven
+from coremlc.bundle import read_bundle
+from coremlc.bundle.unproven import unproven
 from tests.bundle import builds
 from tests.mil import programs
 from tests.samples import MOBIUS, named, needs_samples
