@@ -7,13 +7,10 @@ import json
 import pytest
 
 from coremlc.report import (
-    BenchReport,
-    BenchRun,
     CompileReport,
     ExpectReport,
     Latency,
     OutputDifference,
-    Ratio,
     columns,
     facts,
     plain,
@@ -38,18 +35,6 @@ def test_compile_report_keys_are_a_promise():
         "graph key cache bundle target precision nodes mil_ops weights_bytes warnings stages_ms"
         " total_ms"
     )
-
-
-def test_bench_report_keys_are_a_promise():
-    run = BenchRun("m", "onnxruntime", "cpu-only", 1, 2, Latency.of([1]), 3, 4)
-    report = BenchReport({"cpu": "x"}, (run,), (Ratio("m", "a", "b", 0.5),))
-    content = json.loads(report.json())
-    assert list(content) == ["machine", "runs", "ratios"]
-    assert " ".join(content["runs"][0]) == (
-        "model engine compute_units load_ms first_ms latency_ms per_second peak_rss_mb"
-    )
-    assert list(content["ratios"][0]) == ["model", "engine", "against", "p50_ratio"]
-    assert "0.50" in report.table()
 
 
 def test_tables_do_not_wrap_or_interpret_what_they_show():

@@ -100,7 +100,7 @@ class Chain:
 def absorb(function: Function) -> Function:
     """`function` with each chain, from a product to the last constant, as one op."""
     uses = _uses(function)
-    return live(_Absorber(uses, _to_turn(function, uses)).rebuilt(function, {}))
+    return _Absorber(uses, _to_turn(function, uses)).rebuilt(function, {})
 
 
 def _uses(function: Function) -> Counter[Value]:
@@ -155,7 +155,7 @@ class _Absorber:
                 fresh = self._copied(g, node, mapped)
             mapped.update(zip(node.results, fresh, strict=True))
         results = tuple([mapped.get(r, r) for r in function.results])
-        return g.finish(*results, name=function.name)
+        return live(g.finish(*results, name=function.name))
 
     def _copied(self, g: Builder, node: Node, mapped: Mapping[Value, Value]) -> tuple[Value, ...]:
         operands = tuple([mapped.get(o, o) for o in node.operands])
