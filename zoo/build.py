@@ -28,13 +28,12 @@ def build(model: OnnxModel | GoModel, folder: Path, say: Say) -> Path:
     """The folder with graph.pb, vectors.npz and bundle.mlmodelc of a model."""
     target = folder / model.name
     graph(model, folder, target, say)
-    bundle = target / "bundle.mlmodelc"
-    if not bundle.exists():
-        say("compile")
-        part = target / "part.mlmodelc"
-        shutil.rmtree(part, ignore_errors=True)
-        _run(sys.executable, "-m", "coremlc", "compile", target / "graph.pb", "-o", part, "-q")
-        part.rename(bundle)
+    say("compile")  # each time: the compiler may be another
+    part, bundle = target / "part.mlmodelc", target / "bundle.mlmodelc"
+    shutil.rmtree(part, ignore_errors=True)
+    _run(sys.executable, "-m", "coremlc", "compile", target / "graph.pb", "-o", part, "-q")
+    shutil.rmtree(bundle, ignore_errors=True)
+    part.rename(bundle)
     return target
 
 
