@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,46 +12,46 @@ import onnxruntime as ort
 
 from benchmarks.table import handwritten
 from benchmarks.table.cases import Case
+from coremlc.bench.contender import Contender
+from coremlc.bench.host import cores
 from coremlc.engine import EngineName
 from coremlc.frontend import read
 from coremlc.runner import EngineOptions, load
 from zoo.inputs import Array, Arrays
 from zoo.models import BY_NAME, ZOO, OnnxModel
 
-THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+THREADS = cores()
 
 
 @dataclass(frozen=True)
-class Contender:
-    """`run` computes and leaves the outputs where they are; `outputs` computes and fetches them."""
+class Entrant:
+    """Who may race, if what it computes is right: `outputs` computes and fetches it."""
 
-    name: str
-    load_ms: float
-    run: Callable[[], object]
+    contender: Contender
     outputs: Callable[[], Mapping[str, Array]]
 
 
-def of_bundle(engine: EngineName, bundle: Path, inputs: Arrays) -> Contender:
+def of_bundle(engine: EngineName, bundle: Path, inputs: Arrays) -> Entrant:
     """An engine of ours."""
     model = load(bundle, EngineOptions(engine, threads=THREADS))
     features = model.signature.encode(inputs)
-    return Contender(
-        engine, model.load_ms, lambda: model.executable.run(features), lambda: model(inputs)
+    contender = _contender(
+        engine, model.load_ms, lambda: model.executable.run(features), model.close
     )
+    return Entrant(contender, lambda: model(inputs))
 
 
-def of_xla(case: Case, inputs: Arrays) -> Contender:
+def of_xla(case: Case, inputs: Arrays) -> Entrant:
     """What GoMLX runs on the CPU today."""
     from coremlc.baseline import load_xla
 
     executable = load_xla(read(case.graph), THREADS)
     placed = executable.place(inputs)
-    return Contender(
-        "xla", executable.load_ms, lambda: executable.run(placed), lambda: executable(inputs)
-    )
+    contender = _contender("xla", executable.load_ms, lambda: executable.run(placed))
+    return Entrant(contender, lambda: executable(inputs))
 
 
-def of_expert(case: Case, inputs: Arrays) -> Contender | None:
+def of_expert(case: Case, inputs: Arrays) -> Entrant | None:
     """ONNX Runtime on the model as an expert wrote it, or as the zoo's model was shipped."""
     shipped = BY_NAME.get(case.model) if case.kind == "zoo" else None
     if isinstance(shipped, OnnxModel):
@@ -65,7 +64,7 @@ def of_expert(case: Case, inputs: Arrays) -> Contender | None:
     return None
 
 
-def _of_onnx(name: str, model: str | bytes, inputs: Arrays, names: Mapping[str, str]) -> Contender:
+def _of_onnx(name: str, model: str | bytes, inputs: Arrays, names: Mapping[str, str]) -> Entrant:
     """ONNX Runtime at its best: all optimizations, and buffers bound once.
 
     Args:
@@ -91,9 +90,14 @@ def _of_onnx(name: str, model: str | bytes, inputs: Arrays, names: Mapping[str, 
     values = binding.get_outputs()  # of the right size: the next runs fill them again
     for key, value in zip(outputs, values, strict=True):
         binding.bind_ortvalue_output(key, value)
-    return Contender(
-        name,
-        load_ms,
-        lambda: session.run_with_iobinding(binding),
-        lambda: dict(zip(known, session.run(outputs, inputs), strict=True)),
-    )
+    contender = _contender(name, load_ms, lambda: session.run_with_iobinding(binding))
+    return Entrant(contender, lambda: dict(zip(known, session.run(outputs, inputs), strict=True)))
+
+
+def _contender(
+    name: str,
+    load_ms: float,
+    run: Callable[[], object],
+    close: Callable[[], None] = lambda: None,
+) -> Contender:
+    return Contender("", name, "cpu-only", load_ms, run, close)

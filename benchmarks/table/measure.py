@@ -10,24 +10,23 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.table import contenders
 from benchmarks.table.cases import Case, all_cases
-from benchmarks.table.contenders import Contender
+from benchmarks.table.contenders import Entrant
+from coremlc.bench import ROUNDS, race
+from coremlc.bench.contender import Contender
 from coremlc.locate import CompileOptions, compile_model
 from coremlc.report import CompileReport
 from zoo.inputs import Array, Arrays
 
 COMPILE_S = 1.0
 """Compiling is repeated for as long; the fastest counts."""
-ROUNDS = 5
-PAUSE_S = 0.05
-"""Between contenders: threads that spin after a run slow the next one."""
 TOLERANCE = 1e-4
 """Of an output, relative to GoMLX's largest number: who answers something else does not race."""
 
@@ -43,6 +42,13 @@ class Timing:
     p50_ms: float = 0.0
     p90_ms: float = 0.0
     failure: str = ""
+
+    @staticmethod
+    def of(contender: Contender) -> Timing:
+        """After its race."""
+        run = contender.result(None)
+        found = run.latency_ms
+        return Timing(run.engine, run.load_ms, found.n, found.min, found.p50, found.p90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,29 +66,6 @@ class Row:
     failure: str = ""
 
 
-@dataclass
-class _Racer:
-    contender: Contender
-    samples: list[float] = field(default_factory=list)
-
-    def run_for(self, seconds: float) -> None:
-        """Run again and again, at least twice; the first does not count."""
-        self.contender.run()
-        end = time.perf_counter() + seconds
-        while True:
-            start = time.perf_counter()
-            self.contender.run()
-            stop = time.perf_counter()
-            self.samples.append((stop - start) * 1e3)
-            if stop >= end:
-                return
-
-    def timing(self) -> Timing:
-        low, middle, high = np.percentile(self.samples, [0, 50, 90]).tolist()
-        loaded = self.contender
-        return Timing(loaded.name, loaded.load_ms, len(self.samples), low, middle, high)
-
-
 def measure(case: Case, duration: float) -> Row:
     """Compile, load, judge and race a case.
 
@@ -97,15 +80,16 @@ def measure(case: Case, duration: float) -> Row:
         compiled = _compile(case.graph, Path(room))
         bundle = Path(compiled.bundle)
         size = sum(path.stat().st_size for path in bundle.rglob("*") if path.is_file())
-        makers: dict[str, Callable[[], Contender | None]] = {
+        makers: dict[str, Callable[[], Entrant | None]] = {
             "onnxruntime": lambda: contenders.of_bundle("onnxruntime", bundle, inputs),
             "xla": lambda: contenders.of_xla(case, inputs),
             "expert": lambda: contenders.of_expert(case, inputs),
         }
         entered = [_enter(name, make, expected) for name, make in makers.items()]
-        racers = [_Racer(e) for e in entered if isinstance(e, Contender)]
-        _race(racers, duration)
-        timings = [r.timing() for r in racers] + [e for e in entered if isinstance(e, Timing)]
+        racers = [e.contender for e in entered if isinstance(e, Entrant)]
+        if racers:
+            race(racers, duration)
+        timings = [Timing.of(r) for r in racers] + [e for e in entered if isinstance(e, Timing)]
         timings.append(_alone(bundle, inputs, expected, duration))
     return Row(
         case.name, case.kind, case.bar, compiled.nodes, compiled.mil_ops, compiled.total_ms, size,
@@ -124,16 +108,16 @@ def _compile(graph: Path, room: Path) -> CompileReport:
 
 
 def _enter(
-    name: str, make: Callable[[], Contender | None], expected: Mapping[str, Array]
-) -> Contender | Timing | None:
-    """A contender that answers as GoMLX does, or why there is none."""
+    name: str, make: Callable[[], Entrant | None], expected: Mapping[str, Array]
+) -> Entrant | Timing | None:
+    """Who answers as GoMLX does, or why there is none."""
     try:
-        contender = make()
-        if contender is not None:
-            _judge(contender.outputs(), expected)
+        entrant = make()
+        if entrant is not None:
+            _judge(entrant.outputs(), expected)
     except Exception as error:
         return Timing(name, failure=f"{type(error).__name__}: {str(error).splitlines()[0][:200]}")
-    return contender
+    return entrant
 
 
 def _judge(outputs: Mapping[str, Array], expected: Mapping[str, Array]) -> None:
@@ -144,25 +128,16 @@ def _judge(outputs: Mapping[str, Array], expected: Mapping[str, Array]) -> None:
             raise ValueError(f"output {name!r} is not GoMLX's")
 
 
-def _race(racers: Sequence[_Racer], duration: float) -> None:
-    """In blocks with pauses, so that noise hits all alike."""
-    for _ in range(ROUNDS):
-        for racer in racers:
-            time.sleep(PAUSE_S)
-            racer.run_for(duration / ROUNDS)
-
-
 def _alone(bundle: Path, inputs: Arrays, expected: Mapping[str, Array], duration: float) -> Timing:
     """The reference engine: it is slow, and nobody races it."""
     entered = _enter(
         "reference", lambda: contenders.of_bundle("reference", bundle, inputs), expected
     )
-    if not isinstance(entered, Contender):
+    if not isinstance(entered, Entrant):
         assert entered is not None
         return entered
-    racer = _Racer(entered)
-    racer.run_for(duration / ROUNDS)
-    return racer.timing()
+    entered.contender.take_turn(duration / ROUNDS, 1)
+    return Timing.of(entered.contender)
 
 
 def main() -> int:

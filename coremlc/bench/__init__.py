@@ -22,7 +22,7 @@ from coremlc.locate import CompileOptions, locate
 from coremlc.packages import is_package
 from coremlc.runner import EngineOptions
 
-__all__ = ["BenchReport", "BenchRun", "MachineRow", "Ratio", "bench", "machine"]
+__all__ = ["BenchReport", "BenchRun", "MachineRow", "Ratio", "bench", "machine", "race"]
 
 ROUNDS = 5
 PAUSE_S = 0.05
@@ -73,7 +73,7 @@ def bench(
     ratios: list[Ratio] = []
     for model in models:
         contenders, peaks = _enter(model, choices, how, against, told)
-        _race(contenders, duration, concurrency, told)
+        race(contenders, duration, concurrency, told)
         mine = [c.result(peak) for c, peak in zip(contenders, peaks, strict=True)]
         runs += mine
         ratios += _ratios(mine, against)
@@ -114,12 +114,13 @@ def _enter(
     return contenders, peaks
 
 
-def _race(
+def race(
     contenders: Sequence[Contender],
     duration: float,
-    concurrency: int,
-    told: Callable[[str], None],
+    concurrency: int = 1,
+    told: Callable[[str], None] = lambda text: None,
 ) -> None:
+    """Let them take turns, in blocks with pauses, and close them."""
     try:
         for i in range(ROUNDS):
             told(f"timing {contenders[0].model}, round {i + 1} of {ROUNDS}")
