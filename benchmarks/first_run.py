@@ -1,4 +1,4 @@
-"""From a graph.pb to its first outputs: by coremlc, cold and from the cache, and by XLA.
+"""From a graph.pb to its first outputs, by coremlc cold and cached, by XLA; and whole commands.
 
     python -m benchmarks.first_run [GRAPH ...]            (make bench-first-run)
 
@@ -31,6 +31,25 @@ def main(graphs: Sequence[Path]) -> None:
               f"| {hit:.0f} | {hit / xla:.3f} |")  # fmt: skip
 
 
+def processes() -> None:
+    """Seconds of whole commands on a small graph that is in the cache: the least of some runs."""
+    graph = str(ROOT / "fixtures" / "digits" / "graph.pb")
+    print("| command | s | bar |")
+    print("| --- | --: | --: |")
+    for words, bar in (
+        (["--version"], 0.1),
+        (["compile", graph, "--quiet"], 0.3),
+        (["run", graph, "--random", "0", "--json"], 0.45),
+    ):
+        command = [Path(sys.executable).with_name("coremlc"), *words]
+        times = []
+        for _ in range(ROUNDS + 1):
+            start = time.perf_counter()
+            subprocess.run(command, capture_output=True, check=True)
+            times.append(time.perf_counter() - start)
+        print(f"| coremlc {words[0]} | {min(times):.2f} | {bar} |")
+
+
 def _round(graph: Path) -> tuple[float, float, float]:
     """Milliseconds of XLA, of coremlc with an empty cache, and with a full one."""
     with tempfile.TemporaryDirectory() as cache:
@@ -61,16 +80,14 @@ def _by_xla(graph: Path) -> Callable[[], object]:
     import jax
 
     from coremlc.baseline import load_xla, xla  # noqa: F401
-    from coremlc.frontend import read
-    from coremlc.runner import RunOptions, given_inputs
-    from coremlc.signature import Signature
-    from coremlc.targets import DEFAULT as TARGET
+    from coremlc.locate import CompileOptions, graph_and_inputs
+    from coremlc.runner import RunOptions
 
     jax.block_until_ready(jax.numpy.zeros(1) + 1)  # the client is there
 
     def run() -> object:
-        made = read(graph)
-        return load_xla(made)(given_inputs(Signature.of_graph(made, TARGET), RunOptions(random=0)))
+        made, inputs = graph_and_inputs(graph, CompileOptions(), RunOptions(random=0))
+        return load_xla(made)(inputs)
 
     return run
 
@@ -96,3 +113,4 @@ if __name__ == "__main__":
         print(_timed(sys.argv[2], Path(sys.argv[3])))
     else:
         main([Path(name) for name in sys.argv[1:]] or [DEFAULT])
+        processes()

@@ -17,6 +17,8 @@ from coremlc.report import CompileReport
 if TYPE_CHECKING:
     from coremlc.arrays import Array
     from coremlc.compiler import Recipe
+    from coremlc.ir.graph import Graph
+    from coremlc.runner import RunOptions
 
 _PREFIX = re.compile(r"[0-9a-f]{4,64}")
 
@@ -77,6 +79,30 @@ def locate(model: str, options: CompileOptions | None = None) -> Located:
         f"there is no {model}",
         fix="give a graph.pb, a .mlmodelc, a .mlpackage, or 4 or more digits of a cache key",
     )
+
+
+def is_graph(model: str) -> bool:
+    """Whether MODEL is a graph.pb."""
+    path = Path(model)
+    return path.is_file() and not is_package(path)
+
+
+def graph_and_inputs(
+    path: Path, options: CompileOptions, source: RunOptions
+) -> tuple[Graph, dict[str, Array]]:
+    """A graph as it was recorded, and what it is fed; its saved variables where nobody gives them.
+
+    Raises:
+        CoremlcError: as reading the graph and the inputs do.
+    """
+    from coremlc import compiler
+    from coremlc.runner import given_inputs
+    from coremlc.signature import Signature
+
+    recipe = options.recipe()
+    graph = compiler.load(path, recipe)
+    signature = Signature.of_graph(graph, recipe.target)
+    return graph, given_inputs(signature, source, lambda: compiler.defaults(path, recipe))
 
 
 def compile_model(

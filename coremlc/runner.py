@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -201,7 +201,7 @@ def given_inputs(
     return arrays
 
 
-def vectors(path: Path, side: str, known: Mapping[str, Port]) -> dict[str, Array]:
+def vectors(path: Path, side: str, known: Collection[str]) -> dict[str, Array]:
     """The arrays of a `.npz` whose names begin with `in.`, `out.` or `tolerance.`.
 
     All of them are inputs, and outputs, if no name begins with `in.` or `out.`.

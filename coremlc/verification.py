@@ -15,11 +15,9 @@ from coremlc import dtypes
 from coremlc.compare import difference
 from coremlc.engine.base import chosen
 from coremlc.errors import UsageError
-from coremlc.locate import CompileOptions, Located, locate
-from coremlc.packages import is_package
+from coremlc.locate import CompileOptions, Located, graph_and_inputs, is_graph, locate
 from coremlc.report import FirstDifference, OutputDifference, VerifyReport
 from coremlc.runner import Array, EngineOptions, RunOptions, given_inputs, load, vectors
-from coremlc.signature import Signature
 
 if TYPE_CHECKING:
     from coremlc.compiler import Recipe
@@ -97,9 +95,8 @@ def verify_model(
         CoremlcError: as compiling, loading and running do.
     """
     engine = engine or EngineOptions()
-    path = Path(model)
-    if path.is_file() and not is_package(path):
-        return _verify_graph(path, how, engine, options or CompileOptions())
+    if is_graph(model):
+        return _verify_graph(Path(model), how, engine, options or CompileOptions())
     against = how.against or "reference"
     if against in ("oracle", "xla") or how.bisect is not None:
         raise UsageError(
@@ -114,7 +111,7 @@ def _verify_bundle(
     judge = replace(engine, engine=cast("EngineName", against))
     with load(located.bundle, engine) as ours, load(located.bundle, judge) as theirs:
         inputs = given_inputs(ours.signature, _source(how))
-        wider = _wider(how, ours.signature)
+        wider = _wider(how, [p.name for p in ours.signature.outputs])
         outputs = _differences(ours(inputs), theirs(inputs), how.tolerance, wider)
         return _report(located.model, ours.engine, against, outputs)
 
@@ -122,16 +119,12 @@ def _verify_bundle(
 def _verify_graph(
     path: Path, how: VerifyOptions, engine: EngineOptions, options: CompileOptions
 ) -> VerifyReport:
-    from coremlc import compiler
-
     recipe = options.recipe()
-    graph = compiler.load(path, recipe)
-    signature = Signature.of_graph(graph, recipe.target)
-    inputs = given_inputs(signature, _source(how), lambda: compiler.defaults(path, recipe))
+    graph, inputs = graph_and_inputs(path, options, _source(how))
     against = how.against or "oracle"
     ours, theirs = _on_engine(engine, recipe), _judge(against, engine, recipe)
     match = _Match(ours, theirs, inputs, how.tolerance)
-    outputs = match.differences(graph, _wider(how, signature))
+    outputs = match.differences(graph, _wider(how, [o.name for o in graph.outputs]))
     report = _report(str(path), chosen(engine.engine), against, outputs)
     if how.bisect is None or report.ok:
         return report
@@ -143,10 +136,8 @@ def _source(how: VerifyOptions) -> RunOptions:
     return RunOptions(inputs=given, random=how.seed)
 
 
-def _wider(how: VerifyOptions, signature: Signature) -> dict[str, Array]:
-    if how.vectors is None:
-        return {}
-    return vectors(how.vectors, "tolerance", {p.name: p for p in signature.outputs})
+def _wider(how: VerifyOptions, outputs: Sequence[str]) -> dict[str, Array]:
+    return {} if how.vectors is None else vectors(how.vectors, "tolerance", outputs)
 
 
 def _report(

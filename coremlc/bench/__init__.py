@@ -18,8 +18,7 @@ from coremlc.bench.host import MachineRow, cores, machine
 from coremlc.bench.report import BenchReport, BenchRun, Earlier, Ratio
 from coremlc.engine import ComputeUnits, EngineName
 from coremlc.errors import UsageError
-from coremlc.locate import CompileOptions, locate
-from coremlc.packages import is_package
+from coremlc.locate import CompileOptions, is_graph, locate
 from coremlc.runner import EngineOptions
 
 __all__ = ["BenchReport", "BenchRun", "MachineRow", "Ratio", "bench", "machine", "race"]
@@ -84,7 +83,7 @@ def bench(
 
 def _check_graphs(models: Sequence[str]) -> None:
     for model in models:
-        if not Path(model).is_file() or is_package(Path(model)):
+        if not is_graph(model):
             raise UsageError(
                 f"{model} is no graph.pb, and XLA runs GoMLX graphs only",
                 fix="give the graph.pb that it is of, or drop --against xla",

@@ -12,13 +12,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from coremlc.bench.report import BenchRun
-from coremlc.locate import CompileOptions, Located
+from coremlc.locate import CompileOptions, Located, graph_and_inputs
 from coremlc.report import Latency, percentile
-from coremlc.runner import Array, EngineOptions, RunOptions, given_inputs, load
-from coremlc.signature import Signature
+from coremlc.runner import EngineOptions, RunOptions, given_inputs, load
 
 SEED = 0
-Defaults = Callable[[], "dict[str, Array]"]
 
 
 @dataclass
@@ -100,14 +98,9 @@ def on_engine(located: Located, how: EngineOptions) -> Contender:
 
 def on_xla(graph_file: str, options: CompileOptions, threads: int | None) -> Contender:
     """The graph of the bundle by XLA; inputs and results stay as XLA holds them."""
-    from coremlc import compiler
     from coremlc.baseline import load_xla
 
-    path, recipe = Path(graph_file), options.recipe()
-    graph = compiler.load(path, recipe)
-    signature = Signature.of_graph(graph, recipe.target)
-    defaults: Defaults = lambda: compiler.defaults(path, recipe)  # noqa: E731
-    arrays = given_inputs(signature, RunOptions(random=SEED), defaults)
+    graph, arrays = graph_and_inputs(Path(graph_file), options, RunOptions(random=SEED))
     executable = load_xla(graph, threads)
     placed = executable.place(arrays)
     return Contender(
