@@ -58,18 +58,24 @@ def check_output(path: Path) -> None:
 
 def save(path: Path, arrays: Mapping[str, Array]) -> dict[str, Path]:
     """Into one `.npz`, or as `.npy` files in a directory; where each array went."""
-    check_output(path)
     if path.suffix == ".npz":
+        check_output(path)
         write_npz(path, arrays)
         return dict.fromkeys(arrays, path)
-    try:
-        path.mkdir(exist_ok=True)
-    except OSError as error:
-        raise _unwritable(path, error) from None
+    make_directory(path)
     paths = {name: path / file for name, file in _file_names(arrays).items()}
     for name, file in paths.items():
         write_npy(file, arrays[name])
     return paths
+
+
+def make_directory(path: Path) -> None:
+    """One whose parent is there; itself may be there too."""
+    check_output(path)
+    try:
+        path.mkdir(exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from None
 
 
 def _file_names(arrays: Mapping[str, Array]) -> dict[str, str]:
@@ -138,7 +144,7 @@ def _write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
-        raise _unwritable(path, error) from None
+        raise unwritable(path, error) from None
 
 
 def _write_zip(file: IO[bytes], arrays: Mapping[str, Array]) -> None:
@@ -156,7 +162,8 @@ def _plain(array: Array) -> Array:
     return array.view(np.dtype(f"V{array.dtype.itemsize}"))
 
 
-def _unwritable(path: Path, error: OSError) -> MachineError:
+def unwritable(path: Path, error: OSError) -> MachineError:
+    """What to tell when nothing can be written there."""
     return MachineError(
         f"can't write {path}: {error.strerror or error}",
         fix="free disk space, get permission to write there, or give another path",

@@ -128,6 +128,7 @@ def _verify_graph(
     report = _report(str(path), chosen(engine.engine), against, outputs)
     if how.bisect is None or report.ok:
         return report
+    files.make_directory(how.bisect)  # before a long search
     return replace(report, first=_Bisection(path, recipe, graph, match).first(how.bisect))
 
 
@@ -259,8 +260,10 @@ class _Bisection:
     def _report(self, index: int, seen: OutputDifference, folder: Path) -> FirstDifference:
         from coremlc.frontend import extract_node, read
 
-        folder.mkdir(parents=True, exist_ok=True)
-        places = extract_node(self.path, index, folder)
+        try:
+            places = extract_node(self.path, index, folder)
+        except OSError as error:
+            raise files.unwritable(folder, error) from None
         small = read(folder / "graph.pb", self.recipe.dims)
         inputs = self._values(places)
         expected = self.match.theirs(small, inputs)

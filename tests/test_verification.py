@@ -1,5 +1,6 @@
 """Verify: engines that agree, and a fault that is put in, found at its node."""
 
+import errno
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from coremlc import verification
 from coremlc.arrays import read_npz
 from coremlc.engine.reference.registry import KERNELS
-from coremlc.errors import UsageError
+from coremlc.errors import MachineError, UsageError
 from coremlc.frontend import extract_node, read
 from coremlc.ir import evaluate
 from coremlc.locate import compile_model
@@ -110,6 +111,21 @@ def test_a_loop_is_one_node_with_what_it_captures(tmp_path):
     results = evaluate.run(small.main, values[: len(kept)])
     for got, want in zip(results, values[len(kept) :], strict=True):
         np.testing.assert_array_equal(got, want)
+
+
+def test_a_directory_that_cannot_be_is_refused(wrong_tanh, tmp_path):
+    how = VerifyOptions(bisect=tmp_path / "missing" / "first")
+    with pytest.raises(UsageError, match="there is no directory"):
+        verify_model(str(GRAPH), how, REFERENCE)
+
+
+def test_a_full_disk_is_told(wrong_tanh, monkeypatch, tmp_path):
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("coremlc.frontend.extract_node", full)
+    with pytest.raises(MachineError, match="No space left"):
+        verify_model(str(GRAPH), VerifyOptions(bisect=tmp_path / "first"), REFERENCE)
 
 
 def test_engines_are_compared_on_a_bundle(wrong_tanh, tmp_path):
