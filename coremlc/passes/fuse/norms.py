@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -41,7 +42,7 @@ class _Quotient:
 def layer_norm(g: Builder, op: Op, operands: tuple[Value, ...], out: TensorType) -> Found:
     """`(x - mean x) / sqrt(variance + epsilon) -> FusedLayerNorm(x)`; also times `rsqrt`.
 
-    The variance is the mean of `(x - mean x) ** 2` over the same axes, epsilon a number above 0.
+    The variance is the mean of `(x - mean x) ** 2` over the same axes, epsilon a finite number above 0.
     Error: `x - mean x` is as exact as the mean is: within 4 ulp of the mean; all else is within
     2e-6, relatively. A row with NaN or inf is NaN in both. Squares that overflow make 0 of a row.
     """
@@ -88,7 +89,7 @@ def _layer_norm(g: Builder, x: Value, q: _Quotient, axes: Axes) -> Found:
             return Miss("the mean under the root is not that of the squares of what is divided")
         if reduced.op.axes != axes or not spans(q.divisor, x, axes):
             return Miss(f"the mean is over axes {axes}, the variance over {reduced.op.axes}")
-        if epsilon <= 0:
+        if not 0 < epsilon < math.inf:
             return Miss(f"epsilon is {epsilon:g}")
         return g.add(FusedLayerNorm(tuple(sorted(axes)), epsilon, False, False), x)
     return Miss("no epsilon is added to the variance under the root")

@@ -24,7 +24,8 @@ def mean(g: Builder, op: Op, operands: tuple[Value, ...], out: TensorType) -> Fo
     for total, scale in pairs:
         source, found = unshaped(total), number(scale)
         if isinstance(source.op, ReduceSum) and found is not None and total.type == out:
-            return _mean(g, source, found if isinstance(op, Mul) else 1 / found, out)
+            inverse = 1 / found if found else math.inf
+            return _mean(g, source, found if isinstance(op, Mul) else inverse, out)
     return None
 
 

@@ -123,7 +123,14 @@ def per_row(g, x, y):
     return g.add(MUL, norm(1)(g, x), y)
 
 
+def over_zero(g, x):
+    return g.add(DIV, kept(g, reduce.ReduceSum, x, 1), like(g, x, 0))
+
+
 MISSED = [
+    NearMiss("divided by zero", over_zero, "mean", "multiplied by inf"),
+    NearMiss("epsilon is no number", norm(1, epsilon=np.nan), "layer_norm", "epsilon is nan"),
+    NearMiss("epsilon is infinite", norm(1, epsilon=np.inf), "layer_norm", "epsilon is inf"),
     NearMiss("another count", lambda g, x: over_less(g, x, 1), "mean", "multiplied by 0.2"),
     NearMiss(
         "mean of halves", lambda g, x: over_count(g, x, 1), "mean", "f16 rounds", ("f16[3,4]",)
