@@ -42,7 +42,7 @@ class _Quotient:
 def layer_norm(g: Builder, op: Op, operands: tuple[Value, ...], out: TensorType) -> Found:
     """`(x - mean x) / sqrt(variance + epsilon) -> FusedLayerNorm(x)`; also times `rsqrt`.
 
-    The variance is the mean of `(x - mean x) ** 2` over the same axes, epsilon a finite number above 0.
+    The variance is the mean of `(x - mean x) ** 2` over the same axes, epsilon finite and above 0.
     Error: `x - mean x` is as exact as the mean is: within 4 ulp of the mean; all else is within
     2e-6, relatively. A row with NaN or inf is NaN in both. Squares that overflow make 0 of a row.
     """
