@@ -27,6 +27,7 @@ STATE = TensorType(U64, (3,))
 ROUNDS = 10
 RAISE = (0x9E3779B9, 0xBB67AE85)
 FACTORS = (0xD2511F53, 0xCD9E8D57)
+WORD, HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
 @register
@@ -56,9 +57,8 @@ class RNGBitGenerator(Op):
     def evaluate(self, state: Array) -> tuple[Array, Array]:
         key, start = int(state[0]), int(state[1]) | int(state[2]) << 64
         blocks = self._blocks()
-        drawn = [philox(key, (start + i) % 2**128) for i in range(blocks)]
         after = (start + blocks) % 2**128
-        words = np.array(drawn, np.uint32).reshape(-1)
+        words = philox(key, start, blocks).reshape(-1)
         wide = words.view(np.uint64) if self.shape.dtype.bits == 64 else words
         bits = wide[: self.shape.size].astype(self.shape.dtype.numpy)
         new = np.array([key, after % 2**64, after >> 64], np.uint64)
@@ -90,20 +90,25 @@ class RNGBitGenerator(Op):
         return g.add(ConvertDType(dtype), g.add(Reshape(self.shape.shape), line))
 
 
-def philox(key: int, counter: int) -> list[int]:
-    """Four words of 32 bits for a counter of 128 bits and a key of 64."""
+def philox(key: int, start: int, blocks: int) -> Array:
+    """Four words of 32 bits for each counter of 128 bits from start on: u32[blocks, 4]."""
+    first = [start >> (32 * i) & 0xFFFFFFFF for i in range(4)]
+    x = [np.zeros(blocks, np.uint64)] * 4
+    carry = np.arange(blocks, dtype=np.uint64)
+    for i, word in enumerate(first):
+        total = carry + np.uint64(word)
+        x[i], carry = total & WORD, total >> HALF
     keys = [key & 0xFFFFFFFF, key >> 32]
-    x = [counter >> (32 * i) & 0xFFFFFFFF for i in range(4)]
     for _ in range(ROUNDS):
-        first, second = x[0] * FACTORS[0], x[2] * FACTORS[1]
+        a, b = (w * np.uint64(f) for w, f in zip(x[::2], FACTORS, strict=True))
         x = [
-            second >> 32 ^ x[1] ^ keys[0],
-            second & 0xFFFFFFFF,
-            first >> 32 ^ x[3] ^ keys[1],
-            first & 0xFFFFFFFF,
+            b >> HALF ^ x[1] ^ np.uint64(keys[0]),
+            b & WORD,
+            a >> HALF ^ x[3] ^ np.uint64(keys[1]),
+            a & WORD,
         ]
         keys = [(k + r) & 0xFFFFFFFF for k, r in zip(keys, RAISE, strict=True)]
-    return x
+    return np.stack(x, axis=1).astype(np.uint32)
 
 
 def _halves(g: Graph, numbers: tuple[Node, ...]) -> list[Node]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from coremlc.ops.rng_bit_generator import philox
@@ -17,4 +18,10 @@ ANSWERS = {
 
 @pytest.mark.parametrize("given", ANSWERS)
 def test_known_answers(given: tuple[int, int]) -> None:
-    assert tuple(philox(*given)) == ANSWERS[given]
+    assert tuple(philox(*given, 1)[0]) == ANSWERS[given]
+
+
+def test_the_counter_carries_into_every_word_and_wraps() -> None:
+    for start in (2**32 - 2, 2**64 - 1, 2**96 - 3, 2**128 - 1):
+        alone = [philox(7, (start + i) % 2**128, 1)[0] for i in range(5)]
+        np.testing.assert_array_equal(philox(7, start, 5), alone)
