@@ -20,17 +20,17 @@ import numpy as np
 from google.protobuf.message import DecodeError
 
 from coremlc.chunks import same_bytes
-from coremlc.errors import CoremlcError, FormatError, UsageError, Where, at
+from coremlc.errors import CoremlcError, FormatError, Where, at
 from coremlc.frontend import graph_pb2 as pb
 from coremlc.frontend.attributes import function_fields, make, shape_of, takes_attributes
-from coremlc.frontend.weights import DataFile
+from coremlc.frontend.axes import Axes
+from coremlc.frontend.weights import DataFile, unpacked
 from coremlc.ir.graph import Function, Graph, Input, Node, Output, Value, infer
 from coremlc.ir.literal import TensorData
 from coremlc.ir.op import REGISTRY, Array, Op
 from coremlc.ir.types import TensorType
 from coremlc.ops.leaves import Constant
 from coremlc.ops.refused import REFUSED, Unsupported
-from coremlc.ops.static import DynamicDimensionSpec
 
 FORMAT_MAJOR = 1
 FEATURES = frozenset({"closures", "dynamic_axes", "packed"})
@@ -43,7 +43,6 @@ MAX_NODES = 1 << 20
 MAX_ELEMENTS = 1 << 40
 INLINE_BYTES = 1024
 _RESAVE = "save the graph again with the recorder"
-_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 def read(path: Path, dims: Mapping[str, int] | None = None) -> Graph:
@@ -107,7 +106,7 @@ class _File:
     def __init__(self, path: Path, file: pb.GraphFile, dims: Mapping[str, int]) -> None:
         self._path = path
         self._pb = file
-        self._dims = _sizes(file, dims)
+        self._axes = Axes(file, dims)
         self._scopes: list[_Scope] = []
         """Of the functions that are being read, the innermost last."""
         self._ids: set[int] = set()
@@ -132,7 +131,9 @@ class _File:
             raise FormatError("the graph has no results", fix="return a value from the function")
         inputs = tuple(map(self._input, source.parameters, main.parameters))
         outputs = tuple(_output(r, i) for i, r in enumerate(source.results))
-        for what, names in (("input", [i.name for i in inputs]), ("output", _names(outputs))):
+        ports: dict[str, tuple[Input | Output, ...]] = {"input": inputs, "output": outputs}
+        for what, group in ports.items():
+            names = [port.name for port in group]
             for name in names:
                 if not name or names.count(name) > 1:
                     raise FormatError(f"{what} name {name!r} is empty or taken", fix="rename it")
@@ -209,6 +210,7 @@ class _File:
     def _typed_node(self, node: pb.Node) -> Node:
         present = [i for i in node.operands if i]
         operands = tuple([self._use(i, "operand") for i in present])
+        self._axes.learn(node, operands)
         types = tuple([self._type(r.shape) for r in node.results])
         op = self._op(node, types, operands)
         _check_count(op, operands)
@@ -231,7 +233,7 @@ class _File:
         cls = REGISTRY.get(node.op)
         if cls is None or not cls.gomlx:
             raise FormatError(f"op {node.op!r} is unknown to this coremlc", fix="update coremlc")
-        extra: dict[str, Any] = _static(node.op, types, operands)
+        extra: dict[str, Any] = self._axes.static(node, types, operands)
         names = function_fields(cls)  # type: ignore[arg-type]  # Op has a hash in its dataclasses
         if len(node.functions) != len(names):
             count = len(node.functions)
@@ -251,7 +253,7 @@ class _File:
             message = getattr(node.attributes, member) if member else None
             if message is None or message.DESCRIPTOR.name != f"{node.op}Attributes":
                 raise FormatError(f"{node.op} without its attributes", fix=_RESAVE)
-        return make(cls, message, self._size, extra)  # type: ignore[no-any-return]
+        return make(cls, message, self._axes.size, extra)  # type: ignore[no-any-return]
 
     def _define(self, index: int, value: Value) -> None:
         if index == 0 or index in self._ids:
@@ -271,7 +273,7 @@ class _File:
         known = self._types.get(key)
         if known is not None:
             return known
-        known = shape_of(shape, self._size)
+        known = shape_of(shape, self._axes.size)
         if known.rank > MAX_RANK or any(d < 0 for d in known.shape):
             raise FormatError(
                 f"a value of type {known}", fix=f"use at most {MAX_RANK} dims, none below 0"
@@ -282,16 +284,6 @@ class _File:
             )
         self._types[key] = known
         return known
-
-    def _size(self, symbol: str) -> int:
-        """Size of a named axis, or of a sum of such (`=a+b`)."""
-        terms = symbol.removeprefix("=").split("+")
-        unknown = [t for t in terms if t not in self._dims and not _NUMBER.fullmatch(t)]
-        if unknown:
-            raise UsageError(
-                f"axis {unknown[0]!r} has no size", fix=f"state one: --dim {unknown[0]}=N"
-            )
-        return sum(self._dims[t] if t in self._dims else int(t) for t in terms)
 
     def _source(self, location: pb.SourceLoc) -> str:
         index = location.file_plus_1 - 1
@@ -346,11 +338,7 @@ class _File:
             raise FormatError("a constant without elements", fix=_RESAVE)
         if raw.size != size or (kind == "inline" and size > INLINE_BYTES):
             raise FormatError(f"{raw.size} bytes for {t}", fix=_RESAVE)
-        shifts = np.arange(0, 8, t.dtype.bits, dtype=np.uint8)
-        bits = (raw[:, None] >> shifts & (2**t.dtype.bits - 1)).reshape(-1)[:count].astype(np.int8)
-        if t.dtype.kind == "int":
-            bits = np.where(bits >> (t.dtype.bits - 1), bits - (1 << t.dtype.bits), bits)
-        array = bits.astype(t.dtype.numpy)
+        array = unpacked(raw, t.dtype)[:count]
         return np.broadcast_to(array, t.shape) if kind == "splat" else array.reshape(t.shape)
 
     def _digest(self, tensor: pb.Tensor, array: Array) -> bytes | None:
@@ -400,42 +388,10 @@ def _counts(kind: str) -> tuple[int, float]:
     return at_least, math.inf if inspect.Parameter.VAR_POSITIONAL in kinds else at_least
 
 
-def _sizes(file: pb.GraphFile, given: Mapping[str, int]) -> dict[str, int]:
-    """Size of each named axis."""
-    axes = {axis.name: axis for axis in file.axes}
-    for name, size in given.items():
-        if name not in axes:
-            raise UsageError(
-                f"there is no axis {name!r}", fix=f"the graph has {', '.join(axes) or 'none'}"
-            )
-        axis = axes[name]
-        low, high = axis.min, axis.max if axis.max > 0 else math.inf
-        if not low <= size <= high or (axis.sizes and size not in axis.sizes):
-            allowed = list(axis.sizes) or f"{low}..{high}"
-            raise UsageError(f"axis {name!r} of size {size}", fix=f"use {allowed}")
-    defaults = {name: axis.default for name, axis in axes.items() if axis.default > 0}
-    return defaults | dict(given)
-
-
-def _static(
-    kind: str, types: tuple[TensorType, ...], operands: tuple[Value, ...]
-) -> dict[str, Any]:
-    """Attributes that hold -1 where an axis is named, from the shapes now known."""
-    if kind == "Reshape" and types:
-        return {"dimensions": types[0].shape}
-    if kind == "DynamicReshape" and types:
-        return {"dimensions": tuple([DynamicDimensionSpec(d, "") for d in types[0].shape])}
-    return {}
-
-
 def _output(result: pb.Result, index: int) -> Output:
     if result.role == pb.Result.Role.VARIABLE_UPDATE:
         return Output(result.name or f"output{index}", "variable_update", result.variable)
     return Output(result.name or f"output{index}")
-
-
-def _names(outputs: tuple[Output, ...]) -> list[str]:
-    return [o.name for o in outputs]
 
 
 def _spell(types: tuple[TensorType, ...]) -> str:

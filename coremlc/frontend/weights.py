@@ -1,4 +1,4 @@
-"""Tensors of a safetensors file, mapped read-only: nothing is copied."""
+"""Elements of constants: tensors of a safetensors file, mapped read-only; packed ones."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from coremlc.dtypes import DType
 from coremlc.errors import FormatError, Where
 from coremlc.ir.op import Array
 
@@ -88,3 +89,13 @@ def _bounds(offsets: Any) -> tuple[int, int]:
     if low < 0:
         raise ValueError(offsets)
     return low, high
+
+
+def unpacked(raw: Array, dtype: DType) -> Array:
+    """Elements under 8 bits, of bytes that hold the first in their lowest bits."""
+    shifts = np.arange(0, 8, dtype.bits, dtype=np.uint8)
+    bits = (raw[:, None] >> shifts & (2**dtype.bits - 1)).reshape(-1).astype(np.int8)
+    if dtype.kind == "int":
+        bits = np.where(bits >> (dtype.bits - 1), bits - (1 << dtype.bits), bits)
+    elements: Array = bits.astype(dtype.numpy)
+    return elements
