@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy.typing as npt
@@ -17,6 +18,24 @@ Array = npt.NDArray[Any]
 """A numpy array of a dtype that the op's contract names."""
 Range = tuple[int, int]
 """Smallest and largest value an integer result may have."""
+
+
+class Exactness(Enum):
+    """How far an engine's result may be from `evaluate`'s, NaNs and infinities included.
+
+    Integers and bools are equal whatever an op says, and copies keep the sign of a zero.
+    """
+
+    EXACT = "exact"
+    """Moved or chosen: the very elements, in every dtype."""
+    ROUNDED = "rounded"
+    """The exact result rounded once, in real dtypes; complex arithmetic is CLOSE."""
+    CLOSE = "close"
+    """Within the tolerance of the dtype, at each op that a composite becomes."""
+    SUMMED = "summed"
+    """CLOSE, or within 16 units of the sum of the terms' magnitudes."""
+    BODIES = "as its bodies"
+    """As the ops of its bodies are."""
 
 
 class Op:
@@ -43,6 +62,7 @@ class Op:
     """Why it can be neither lowered nor decomposed, for the user."""
     rounds_once: ClassVar[frozenset[DType]] = frozenset()
     """Half dtypes in which a composite is computed in float32 and rounded at its end."""
+    exactness: ClassVar[Exactness] = Exactness.CLOSE
     optional: ClassVar[tuple[str, ...]] = ()
     """Bool fields that say which of the last operands are there."""
 

@@ -12,7 +12,7 @@ from coremlc.dtypes import BOOL, FLOAT, HALF, I32, DType
 from coremlc.errors import ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
-from coremlc.ir.op import Array, Op, register
+from coremlc.ir.op import Array, Exactness, Op, register
 from coremlc.ir.types import TensorType
 from coremlc.ops.binary import Add, LogicalAnd, Mul
 from coremlc.ops.compare import LessThan
@@ -243,6 +243,7 @@ class FusedAttentionQKVProjection(Op):
     Source: GoMLX `FusedAttentionQKVProjection`. Decomposes to DotGeneral, Slice and Add.
     """
 
+    exactness = Exactness.SUMMED
     optional = ("bias_q", "bias_k", "bias_v")
     query_dim: int
     key_value_dim: int

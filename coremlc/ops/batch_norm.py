@@ -10,7 +10,7 @@ from coremlc.dtypes import FLOAT, HALF
 from coremlc.errors import ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
-from coremlc.ir.op import Array, Op, register
+from coremlc.ir.op import Array, Exactness, Op, register
 from coremlc.ir.types import TensorType
 from coremlc.ops.binary import Add, Div, Mul, Sub
 from coremlc.ops.dot_general import rest
@@ -117,6 +117,8 @@ class BatchNormGradient(_BatchNorm):
     Source: GoMLX `BatchNormGradient`; StableHLO `batch_norm_grad`. Decomposes to ReduceSum and
     arithmetic.
     """
+
+    exactness = Exactness.SUMMED
 
     def infer(
         self,

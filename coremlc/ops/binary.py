@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from coremlc.dtypes import BOOL, BY_NUMPY, FLOAT, NUMBER, REAL
-from coremlc.ir.op import Array, Op, Range, register
+from coremlc.ir.op import Array, Exactness, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
@@ -247,6 +247,7 @@ Add = row(
     np.add,
     direct("add", "x", "y"),
     interval=lambda x, y: (x[0] + y[0], x[1] + y[1]),
+    exactness=Exactness.ROUNDED,
 )
 Sub = row(
     "Sub",
@@ -256,6 +257,7 @@ Sub = row(
     np.subtract,
     direct("sub", "x", "y"),
     interval=lambda x, y: (x[0] - y[1], x[1] - y[0]),
+    exactness=Exactness.ROUNDED,
 )
 Mul = row(
     "Mul",
@@ -265,6 +267,7 @@ Mul = row(
     np.multiply,
     direct("mul", "x", "y"),
     interval=lambda x, y: _corners("__mul__", x, y),
+    exactness=Exactness.ROUNDED,
 )
 Div = row(
     "Div",
@@ -275,6 +278,7 @@ Div = row(
     _div,
     _lower_div,
     interval=_div_range,
+    exactness=Exactness.ROUNDED,
 )
 Rem = row(
     "Rem",
@@ -285,6 +289,7 @@ Rem = row(
     _rem,
     _lower_rem,
     interval=_rem_range,
+    exactness=Exactness.ROUNDED,
 )
 Pow = row(
     "Pow",
@@ -304,6 +309,7 @@ Max = row(
     np.maximum,
     _lower_max,
     interval=lambda x, y: (max(x[0], y[0]), max(x[1], y[1])),
+    exactness=Exactness.EXACT,
 )
 Min = row(
     "Min",
@@ -313,6 +319,7 @@ Min = row(
     np.minimum,
     _lower_min,
     interval=lambda x, y: (min(x[0], y[0]), min(x[1], y[1])),
+    exactness=Exactness.EXACT,
 )
 Atan2 = row(
     "Atan2",

@@ -11,7 +11,7 @@ from coremlc.errors import RefusedError, ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
 from coremlc.ir.literal import TensorData
-from coremlc.ir.op import Array, Op, register
+from coremlc.ir.op import Array, Exactness, Op, register
 from coremlc.ir.types import TensorType
 from coremlc.ops.binary import Add, Div, LogicalAnd, LogicalOr, Mul, Sub
 from coremlc.ops.bitwise import ShiftLeft, ShiftRightLogical
@@ -41,6 +41,7 @@ class Bitcast(Op):
     """
 
     native = True
+    exactness = Exactness.EXACT
     target_dtype: DType
 
     def infer(self, x: TensorType) -> TensorType:

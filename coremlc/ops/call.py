@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from coremlc.errors import ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Function, Value, map_bodies, substitute
-from coremlc.ir.op import Array, Op, register
+from coremlc.ir.op import Array, Exactness, Op, register
 from coremlc.ir.types import TensorType
 
 
@@ -22,6 +22,7 @@ class Call(Op):
     """
 
     native = True
+    exactness = Exactness.BODIES
     f: Function
 
     @property

@@ -12,7 +12,7 @@ import numpy as np
 
 from coremlc.dtypes import COMPLEX, PART, WHOLE
 from coremlc.ir.graph import Value as Node
-from coremlc.ir.op import Array
+from coremlc.ir.op import Array, Exactness
 from coremlc.ops.elementwise import row
 
 
@@ -39,6 +39,7 @@ Complex = row(
     _complex,
     None,
     result=WHOLE,
+    exactness=Exactness.EXACT,
 )
 Real = row(
     "Real",
@@ -49,6 +50,7 @@ Real = row(
     np.real,
     None,
     result=PART,
+    exactness=Exactness.EXACT,
 )
 Imag = row(
     "Imag",
@@ -58,6 +60,7 @@ Imag = row(
     np.imag,
     None,
     result=PART,
+    exactness=Exactness.EXACT,
 )
 Conj = row(
     "Conj",
@@ -66,4 +69,5 @@ Conj = row(
     COMPLEX,
     np.conj,
     None,
+    exactness=Exactness.EXACT,
 )

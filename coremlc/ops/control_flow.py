@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from coremlc.dtypes import BOOL
 from coremlc.errors import ShapeError
 from coremlc.ir.graph import Function
-from coremlc.ir.op import Array, Op, register
+from coremlc.ir.op import Array, Exactness, Op, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
@@ -53,6 +53,7 @@ class While(Op):
     """
 
     native = True
+    exactness = Exactness.BODIES
     folds = False
     cond: Function
     body: Function
@@ -94,6 +95,7 @@ class If(Op):
     """
 
     native = True
+    exactness = Exactness.BODIES
     true_branch: Function
     false_branch: Function
 

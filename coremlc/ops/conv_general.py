@@ -12,7 +12,7 @@ from coremlc.dtypes import BY_NUMPY, NUMBER
 from coremlc.errors import ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
-from coremlc.ir.op import Array, Op, register
+from coremlc.ir.op import Array, Exactness, Op, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
@@ -82,6 +82,7 @@ class ConvGeneral(Op):
     spatial axes, to `matmul`.
     """
 
+    exactness = Exactness.SUMMED
     axes: ConvolveAxesConfig
     strides: Dims
     paddings: tuple[Pair, ...]

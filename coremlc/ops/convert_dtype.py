@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from coremlc.dtypes import BOOL, I32, DType
-from coremlc.ir.op import Array, Op, Range, register
+from coremlc.ir.op import Array, Exactness, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
@@ -54,6 +54,7 @@ class ConvertDType(Op):
     """
 
     native = True
+    exactness = Exactness.EXACT
     dtype: DType
 
     def infer(self, x: TensorType) -> TensorType:

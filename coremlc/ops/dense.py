@@ -13,7 +13,7 @@ from coremlc.dtypes import BF16, FLOAT
 from coremlc.errors import ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
-from coremlc.ir.op import Array, Op, register
+from coremlc.ir.op import Array, Exactness, Op, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
@@ -108,6 +108,7 @@ class FusedDense(Op):
     Source: GoMLX `FusedDense`. Decomposes to DotGeneral, Add and the activation.
     """
 
+    exactness = Exactness.SUMMED
     rounds_once = frozenset({BF16})  # float16 weights stay float16: Core ML multiplies them as such
     options: DenseConfig
 

@@ -11,7 +11,7 @@ from coremlc.dtypes import NUMBER, DType
 from coremlc.errors import ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
-from coremlc.ir.op import Array, Op, Range, register
+from coremlc.ir.op import Array, Exactness, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
@@ -47,6 +47,7 @@ class DotGeneral(Op):
     the other way (so a weight stays as it is stored), and to Transpose for any other order.
     """
 
+    exactness = Exactness.SUMMED
     lhs_contracting_axes: Axes
     lhs_batch_axes: Axes
     rhs_contracting_axes: Axes

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from coremlc.errors import ShapeError
-from coremlc.ir.op import Array, Op, Range, register
+from coremlc.ir.op import Array, Exactness, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.dialect.opsets import ORDER
@@ -57,6 +57,7 @@ class DynamicSlice(Op):
     """
 
     native = True
+    exactness = Exactness.EXACT
     slice_dims: tuple[int, ...]
 
     def infer(self, operand: TensorType, *start_indices: TensorType) -> TensorType:
@@ -90,6 +91,7 @@ class DynamicUpdateSlice(Op):
     """
 
     native = True
+    exactness = Exactness.EXACT
 
     def infer(
         self, operand: TensorType, update: TensorType, *start_indices: TensorType

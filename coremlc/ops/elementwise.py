@@ -14,7 +14,7 @@ import numpy as np
 
 from coremlc.dtypes import DType
 from coremlc.errors import ShapeError
-from coremlc.ir.op import Array, Op, Range, register
+from coremlc.ir.op import Array, Exactness, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.arrays import STORAGE
 from coremlc.mil.builder import Builder
@@ -97,10 +97,12 @@ def row(
     *,
     result: DType | Mapping[DType, DType] | None = None,
     interval: Callable[..., Range] | None = None,
+    exactness: Exactness = Exactness.CLOSE,
     gomlx: bool = True,
 ) -> type[Elementwise]:
     """One op kind of an elementwise family, registered. lower: None if it acts on complex alone."""
     body = {
+        "exactness": exactness,
         "gomlx": gomlx,
         "__doc__": doc,
         "__module__": __name__,

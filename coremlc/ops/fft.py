@@ -17,7 +17,7 @@ from coremlc.errors import ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
 from coremlc.ir.literal import TensorData
-from coremlc.ir.op import Array, Op, register
+from coremlc.ir.op import Array, Exactness, Op, register
 from coremlc.ir.types import TensorType
 from coremlc.ops.binary import Mul
 from coremlc.ops.complex import Complex, Conj, Real
@@ -44,6 +44,7 @@ class FFT(Op):
     Decomposes to stages of `matmul` and Mul by constants, for float32 parts.
     """
 
+    exactness = Exactness.SUMMED
     fft_type: str
     fft_length: tuple[int, ...]
 

@@ -11,7 +11,7 @@ from coremlc.dtypes import I32
 from coremlc.errors import RefusedError, ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
-from coremlc.ir.op import Array, Op, Range, register
+from coremlc.ir.op import Array, Exactness, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
@@ -39,6 +39,7 @@ class Gather(Op):
     """
 
     native = True
+    exactness = Exactness.EXACT
     index_vector_axis: int
     offset_output_axes: Axes
     collapsed_slice_axes: Axes

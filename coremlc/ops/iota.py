@@ -11,7 +11,7 @@ from coremlc.errors import ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
 from coremlc.ir.literal import TensorData
-from coremlc.ir.op import Array, Op, Range, register
+from coremlc.ir.op import Array, Exactness, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.ops.convert_dtype import convert
 from coremlc.ops.leaves import Constant
@@ -28,6 +28,7 @@ class Iota(Op):
     """
 
     native = True
+    exactness = Exactness.EXACT
     shape: TensorType
     iota_axis: int
 

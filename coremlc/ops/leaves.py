@@ -11,7 +11,7 @@ from coremlc.errors import ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
 from coremlc.ir.literal import TensorData
-from coremlc.ir.op import Array, Op, Range, register
+from coremlc.ir.op import Array, Exactness, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
@@ -23,6 +23,7 @@ class Constant(Op):
     """`() -> T[..]`: a tensor known when compiling. MIL `const`."""
 
     native = True
+    exactness = Exactness.EXACT
     value: TensorData
 
     def infer(self) -> TensorType:
@@ -65,6 +66,7 @@ class Identity(Op):
     """`(x: T[..]) -> T[..]`: the operand itself. Vanishes."""
 
     native = True
+    exactness = Exactness.EXACT
 
     def infer(self, x: TensorType) -> TensorType:
         return x
@@ -85,6 +87,7 @@ class OptimizationBarrier(Op):
     """`(operands: T[..]..) -> T[..]..`: the operands. Vanishes: it only holds back XLA."""
 
     native = True
+    exactness = Exactness.EXACT
 
     def infer(self, *operands: TensorType) -> tuple[TensorType, ...]:
         return operands
@@ -102,6 +105,7 @@ class SchedulingBarrier(Op):
     """`(operand: T[..], dependencies..) -> T[..]`: the operand. Vanishes: order has no effect."""
 
     native = True
+    exactness = Exactness.EXACT
 
     def infer(self, operand: TensorType, *dependencies: TensorType) -> TensorType:
         return operand

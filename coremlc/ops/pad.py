@@ -11,7 +11,7 @@ from coremlc.dtypes import DType
 from coremlc.errors import ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
-from coremlc.ir.op import Array, Op, Range, register
+from coremlc.ir.op import Array, Exactness, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
@@ -43,6 +43,7 @@ class Pad(Op):
     """
 
     native = True
+    exactness = Exactness.EXACT
     axes_config: tuple[PadAxis, ...]
 
     def infer(self, x: TensorType, fill_value: TensorType) -> TensorType:

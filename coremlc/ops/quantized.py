@@ -16,7 +16,7 @@ from coremlc.dtypes import BY_NAME, F32, I32
 from coremlc.errors import RefusedError, ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
-from coremlc.ir.op import Array, Op, register
+from coremlc.ir.op import Array, Exactness, Op, register
 from coremlc.ir.types import TensorType
 from coremlc.ops.binary import Add, Mul, mod
 from coremlc.ops.convert_dtype import ConvertDType
@@ -251,6 +251,7 @@ class FusedQuantizedDense(Op):
     Source: GoMLX `FusedQuantizedDense`. Decomposes to DotGeneral of the weights in float32.
     """
 
+    exactness = Exactness.SUMMED
     optional = ("bias", "scale", "zero_point")
     weights_quantization: Quantization
     activation: str

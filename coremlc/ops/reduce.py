@@ -14,7 +14,7 @@ import ml_dtypes
 import numpy as np
 
 from coremlc.dtypes import BOOL, BY_NUMPY, FLOAT, NUMBER, REAL, DType
-from coremlc.ir.op import Array, Op, Range, register
+from coremlc.ir.op import Array, Exactness, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
@@ -139,6 +139,7 @@ ReduceSum = reduction(
     lambda x, axes: np.sum(x, axes, dtype=x.dtype),
     _direct("reduce_sum"),
     range_of=_sum_range,
+    exactness=Exactness.SUMMED,
 )
 reduce_mean = reduction(
     "reduce_mean",
@@ -163,6 +164,7 @@ ReduceMax = reduction(
     lambda x, axes: np.max(x, axes, initial=lowest(x.dtype)).astype(x.dtype),
     _lower_max,
     range=lambda self, x: x,
+    exactness=Exactness.EXACT,
 )
 ReduceMin = reduction(
     "ReduceMin",
@@ -171,6 +173,7 @@ ReduceMin = reduction(
     lambda x, axes: np.min(x, axes, initial=highest(x.dtype)).astype(x.dtype),
     _lower_min,
     range=lambda self, x: x,
+    exactness=Exactness.EXACT,
 )
 ReduceLogicalAnd = reduction(
     "ReduceLogicalAnd",

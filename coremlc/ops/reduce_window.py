@@ -18,7 +18,7 @@ from coremlc.dtypes import BOOL, BY_NUMPY, NUMBER, REAL, DType
 from coremlc.errors import ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
-from coremlc.ir.op import Array, Op, Range, register
+from coremlc.ir.op import Array, Exactness, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
@@ -59,6 +59,7 @@ class ReduceWindow(Op):
     `reduce_window`. Decomposes to slices combined elementwise, or to MIL `max_pool`.
     """
 
+    exactness = Exactness.SUMMED
     reduction_type: str
     window_dimensions: Dims
     strides: Dims

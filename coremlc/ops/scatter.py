@@ -12,7 +12,7 @@ from coremlc.dtypes import BOOL, I32, NUMBER, REAL
 from coremlc.errors import ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
-from coremlc.ir.op import Array, Op, Range, register
+from coremlc.ir.op import Array, Exactness, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
@@ -199,6 +199,7 @@ def _all_inside(starts: Node, top: list[int]) -> bool:
 class ScatterSum(Scatter):
     """Adds windows into the operand. See `Scatter`."""
 
+    exactness = Exactness.SUMMED
     mode = "add"
 
 
@@ -207,6 +208,7 @@ class ScatterSum(Scatter):
 class ScatterMax(Scatter):
     """The greater of window and operand. See `Scatter`."""
 
+    exactness = Exactness.EXACT
     mode = "max"
 
 
@@ -215,6 +217,7 @@ class ScatterMax(Scatter):
 class ScatterMin(Scatter):
     """The lesser of window and operand. See `Scatter`."""
 
+    exactness = Exactness.EXACT
     mode = "min"
 
 

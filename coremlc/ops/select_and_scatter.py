@@ -14,7 +14,7 @@ from coremlc.dtypes import BOOL, I32, REAL
 from coremlc.errors import RefusedError, ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
-from coremlc.ir.op import Array, Op, Range, register
+from coremlc.ir.op import Array, Exactness, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.ops.binary import Add, LogicalOr
 from coremlc.ops.compare import GreaterOrEqual, LessOrEqual
@@ -45,6 +45,7 @@ class SelectAndScatter(Op):
     Decomposes to slices, compares and MIL `scatter`.
     """
 
+    exactness = Exactness.SUMMED
     better: ClassVar[Op]
     window_dimensions: Dims
     window_strides: Dims

@@ -8,7 +8,7 @@ import numpy as np
 
 from coremlc.dtypes import BOOL, REAL
 from coremlc.errors import ShapeError
-from coremlc.ir.op import Array, Op, Range, register
+from coremlc.ir.op import Array, Exactness, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
@@ -26,6 +26,7 @@ class Where(Op):
     """
 
     native = True
+    exactness = Exactness.EXACT
 
     def infer(self, condition: TensorType, on_true: TensorType, on_false: TensorType) -> TensorType:
         if condition.dtype is not BOOL:  # C1
@@ -68,4 +69,5 @@ Clamp = row(
         min(max(low[0], x[0]), high[0]),
         min(max(low[1], x[1]), high[1]),
     ),
+    exactness=Exactness.EXACT,
 )

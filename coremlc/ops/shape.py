@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from coremlc.errors import ShapeError
-from coremlc.ir.op import Array, Op, Range, register
+from coremlc.ir.op import Array, Exactness, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
@@ -39,6 +39,7 @@ class Reshape(Op):
     """
 
     native = True
+    exactness = Exactness.EXACT
     dimensions: tuple[int, ...]
 
     def infer(self, x: TensorType) -> TensorType:
@@ -68,6 +69,7 @@ class Transpose(Op):
     """
 
     native = True
+    exactness = Exactness.EXACT
     permutation: tuple[int, ...]
 
     def infer(self, x: TensorType) -> TensorType:
@@ -100,6 +102,7 @@ class BroadcastInDim(Op):
     """
 
     native = True
+    exactness = Exactness.EXACT
     output_shape: TensorType
     broadcast_axes: tuple[int, ...]
 
@@ -154,6 +157,7 @@ class Reverse(Op):
     """
 
     native = True
+    exactness = Exactness.EXACT
     axes: tuple[int, ...]
 
     def infer(self, x: TensorType) -> TensorType:
@@ -181,6 +185,7 @@ class Concatenate(Op):
     """
 
     native = True
+    exactness = Exactness.EXACT
     axis: int
 
     def infer(self, first: TensorType, *rest: TensorType) -> TensorType:
@@ -217,6 +222,7 @@ class Slice(Op):
     """
 
     native = True
+    exactness = Exactness.EXACT
     starts: tuple[int, ...]
     limits: tuple[int, ...]
     strides: tuple[int, ...]

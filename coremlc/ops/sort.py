@@ -13,7 +13,7 @@ from coremlc.errors import RefusedError, ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Function
 from coremlc.ir.graph import Value as Node
-from coremlc.ir.op import Array, Op, Range, register
+from coremlc.ir.op import Array, Exactness, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
@@ -57,6 +57,7 @@ class Sort(Op):
     """
 
     native = True
+    exactness = Exactness.EXACT
     axis: int
     is_stable: bool
     comparator: Function

@@ -9,7 +9,7 @@ import numpy as np
 from coremlc.errors import RefusedError, ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
-from coremlc.ir.op import Array, Op, register
+from coremlc.ir.op import Array, Exactness, Op, register
 from coremlc.ir.types import TensorType
 from coremlc.ops.leaves import known
 from coremlc.ops.shape import Reshape
@@ -34,6 +34,7 @@ class AllReduce(Op):
     """
 
     native = True
+    exactness = Exactness.EXACT
     reduction_type: str
     replica_groups: tuple[Ints, ...]
 
@@ -75,6 +76,7 @@ class DynamicReshape(Op):
     """
 
     native = True
+    exactness = Exactness.EXACT
     dimensions: tuple[DynamicDimensionSpec, ...]
 
     @property

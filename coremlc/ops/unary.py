@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from coremlc.dtypes import BOOL, COMPLEX, FLOAT, NUMBER, PART, SIGNED
-from coremlc.ir.op import Array, Range
+from coremlc.ir.op import Array, Exactness, Range
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
 from coremlc.ops.elementwise import direct, is_float, row, select
@@ -107,6 +107,7 @@ Abs = row(
     direct("abs", "x"),
     result=PART,
     interval=_abs_range,
+    exactness=Exactness.ROUNDED,
 )
 Neg = row(
     "Neg",
@@ -116,6 +117,7 @@ Neg = row(
     np.negative,
     _neg,
     interval=lambda x: (-x[1], -x[0]),
+    exactness=Exactness.EXACT,
 )
 Sign = row(
     "Sign",
@@ -126,10 +128,25 @@ Sign = row(
     _sign_numpy,
     _sign,
     interval=lambda x: (-1 if x[0] < 0 else int(x[0] > 0), 1 if x[1] > 0 else -int(x[1] < 0)),
+    exactness=Exactness.ROUNDED,
 )
-Ceil = row("Ceil", "`(x: F[..]) -> F[..]`. MIL `ceil`.", 1, FLOAT, np.ceil, direct("ceil", "x"))
+Ceil = row(
+    "Ceil",
+    "`(x: F[..]) -> F[..]`. MIL `ceil`.",
+    1,
+    FLOAT,
+    np.ceil,
+    direct("ceil", "x"),
+    exactness=Exactness.EXACT,
+)
 Floor = row(
-    "Floor", "`(x: F[..]) -> F[..]`. MIL `floor`.", 1, FLOAT, np.floor, direct("floor", "x")
+    "Floor",
+    "`(x: F[..]) -> F[..]`. MIL `floor`.",
+    1,
+    FLOAT,
+    np.floor,
+    direct("floor", "x"),
+    exactness=Exactness.EXACT,
 )
 Round = row(
     "Round",
@@ -138,6 +155,7 @@ Round = row(
     FLOAT,
     np.rint,
     direct("round", "x"),
+    exactness=Exactness.EXACT,
 )
 Exp = row(
     "Exp", "`(x: N[..]) -> N[..]`, not integer. MIL `exp`.", 1, SMOOTH, np.exp, direct("exp", "x")
@@ -177,6 +195,7 @@ Sqrt = row(
     SMOOTH,
     np.sqrt,
     direct("sqrt", "x"),
+    exactness=Exactness.ROUNDED,
 )
 Rsqrt = row(
     "Rsqrt",

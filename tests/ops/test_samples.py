@@ -15,7 +15,8 @@ from coremlc.errors import ShapeError
 from coremlc.ir import evaluate
 from coremlc.ir.graph import Builder, Graph, Input, Output
 from coremlc.ir.literal import TensorData
-from coremlc.ir.op import REGISTRY
+from coremlc.ir.op import REGISTRY, Exactness, Op
+from coremlc.ir.types import TensorType
 from coremlc.ops.leaves import Constant
 from coremlc.passes.decompose import decompose
 from coremlc.signature import KEY, Signature
@@ -60,6 +61,24 @@ def agree(sample: Sample, got: list[np.ndarray]) -> None:
     for i, (x, wanted) in enumerate(zip(got, expected(sample), strict=True)):
         found = difference(f"result {i}", x, wanted, sample.tolerance)
         assert not found.mismatched, (found, x, wanted)
+        if is_exact(sample.op, sample.types):
+            assert_identical(x, wanted)
+
+
+def is_exact(op: Op, types: tuple[TensorType, ...]) -> bool:
+    """Whether the op says that its results, with its operands of `types`, are the oracle's own."""
+    rounded = op.exactness is Exactness.ROUNDED and not any(t.dtype.is_complex for t in types)
+    return rounded or op.exactness is Exactness.EXACT
+
+
+def assert_identical(x: np.ndarray, y: np.ndarray) -> None:
+    """The same numbers, -0 told from 0; of what computes in float32, to float32."""
+    if dtypes.BY_NUMPY[x.dtype].is_complex:
+        x, y = (np.stack([z.real, z.imag]) for z in (x, y))
+    if dtypes.BY_NUMPY[x.dtype].is_float:
+        x, y = (z.astype(np.float32) for z in (x, y))
+        np.testing.assert_array_equal(np.signbit(x) & (x == x), np.signbit(y) & (y == y))
+    np.testing.assert_array_equal(x, y)
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda s: s.name)
