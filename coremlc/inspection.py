@@ -216,7 +216,7 @@ def cache_list() -> CacheList:
 
 def cache_info(prefix: str) -> CacheInfo:
     """The entry whose key begins so, its files verified."""
-    entry = Store().find(prefix)
+    entry = Store().find(prefix, thorough=True)
     manifest = entry.manifest
     return CacheInfo(
         entry.key,

@@ -12,7 +12,7 @@ import coremlc
 
 ROOT = Path(coremlc.__file__).parent
 FLOORS = [
-    {"errors", "dtypes", "chunks", "__init__"},
+    {"errors", "dtypes", "chunks", "stamps", "__init__"},
     {"targets"},
     {"ir", "mil"},
     {"ops"},
@@ -36,6 +36,7 @@ MODULES = sorted(p for p in ROOT.rglob("*.py") if not p.name.endswith("_pb2.py")
 ONLY = {  # package -> the only places that import it
     "onnx": ("engine/ort/",),
     "onnxruntime": ("engine/ort/",),
+    "llvmlite": ("engine/fused/",),
     "jax": ("baseline/",),
     "jaxlib": ("baseline/",),
     "coremltools": ("mil/proto.py", "engine/coreml.py", "bundle/apple.py"),

@@ -6,9 +6,11 @@ body     := JSON {key, parts{tag: text}, info{}, files{path: {size, sha256}}}
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,8 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from coremlc.cache.key import Key
+from coremlc.stamps import Stamp
 
 NAME = "manifest.json"
+LOCAL = "local"
+"""The directory of what this machine knows of an entry: no part of it, and never relied upon."""
+_STAMPS = "stamps.json"
 _MAGIC = "coremlc-entry 1"
 
 
@@ -79,25 +85,56 @@ def describe(root: Path) -> dict[str, File]:
     return {name: _file(root / name) for name in sorted(_walk(root))}
 
 
-def check(root: Path, manifest: Manifest) -> None:
-    """DamageError unless the files are exactly those of the manifest, byte for byte."""
-    present = set(_walk(root))
-    for name in sorted(manifest.files.keys() ^ present):
-        raise DamageError(f"{name} is {'not part of it' if name in present else 'missing'}")
+def stamps(root: Path) -> dict[str, Stamp]:
+    """The stamps of an entry's files as they are now."""
+    return {name: Stamp.of(root / name) for name in _walk(root)}
+
+
+def check(root: Path, manifest: Manifest, proved: Mapping[str, Stamp]) -> dict[str, Stamp]:
+    """DamageError unless the files are exactly those of the manifest, byte for byte.
+
+    Gives their stamps. A file that has the one it had when its bytes were `proved` is not read.
+    """
+    found = stamps(root)
+    for name in sorted(manifest.files.keys() ^ found.keys()):
+        raise DamageError(f"{name} is {'not part of it' if name in found else 'missing'}")
     for name, due in manifest.files.items():
         path = root / name
-        info = path.lstat()
-        if not stat.S_ISREG(info.st_mode):
+        if not stat.S_ISREG(path.lstat().st_mode):
             raise DamageError(f"{name} is no plain file")
-        if info.st_size != due.size:
-            raise DamageError(f"{name} has {info.st_size} bytes, not {due.size}")
-        if _sha256(path) != due.sha256:
+        if found[name].size != due.size:
+            raise DamageError(f"{name} has {found[name].size} bytes, not {due.size}")
+        if found[name] != proved.get(name) and _sha256(path) != due.sha256:
             raise DamageError(f"{name} has other bytes")
+    return found
+
+
+def read_stamps(root: Path) -> dict[str, Stamp]:
+    """Stamps that files had when they were verified, and that prove it; empty where none do."""
+    file = root / LOCAL / _STAMPS
+    try:
+        noted = file.stat().st_mtime_ns
+        found = {name: Stamp(*row) for name, row in json.loads(file.read_bytes()).items()}
+        return {name: stamp for name, stamp in found.items() if stamp.is_proof(noted)}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def write_stamps(root: Path, found: Mapping[str, Stamp]) -> None:
+    """Note the stamps that files had before their bytes were found right; as far as one may."""
+    file = root / LOCAL / _STAMPS
+    scratch = file.with_name(secrets.token_hex(8))
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(exist_ok=True)
+        scratch.write_text(json.dumps(found))
+        scratch.replace(file)
 
 
 def _walk(root: Path) -> Iterator[str]:
-    """Paths of all that is no directory, the manifest left out; links are not followed."""
+    """Paths of all of the bundle that is no directory; links are not followed."""
     for directory, names, files in os.walk(root, onerror=_raise):
+        if Path(directory) == root and LOCAL in names:
+            names.remove(LOCAL)
         links = [name for name in names if (Path(directory) / name).is_symlink()]
         for name in (*files, *links):
             path = (Path(directory) / name).relative_to(root).as_posix()

@@ -1,6 +1,7 @@
 """Store: entries on disk. Whatever goes wrong with it, a compile goes on without it.
 
 ROOT/v1/entries/ab/abcd.../manifest.json, model.mlmodelc/      published by one rename
+ROOT/v1/entries/ab/abcd.../local/                              what this machine knows of it
 ROOT/v1/tmp/RANDOM/                                            being filled; swept by age
 ROOT/v1/quarantine/abcd.../                                    the last damaged entry of a key
 ROOT/v1/locks/abcd....lock                                     advisory: right without it
@@ -21,7 +22,16 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from coremlc.cache.key import Key
-from coremlc.cache.manifest import NAME, DamageError, Manifest, check, describe
+from coremlc.cache.manifest import (
+    NAME,
+    DamageError,
+    Manifest,
+    check,
+    describe,
+    read_stamps,
+    stamps,
+    write_stamps,
+)
 from coremlc.cache.place import cache_root
 from coremlc.errors import MachineError, UsageError
 
@@ -96,12 +106,17 @@ class Store:
                 entry = _make(_elsewhere(), key, make)
         return Outcome(entry, hit=False, stored=stored, warnings=tuple(warnings))
 
-    def get(self, digest: str, warn: Warn = _log.warning) -> Entry | None:
-        """The verified entry, or None. A damaged one is moved to quarantine."""
+    def get(
+        self, digest: str, warn: Warn = _log.warning, *, thorough: bool = False
+    ) -> Entry | None:
+        """The verified entry, or None. A damaged one is moved to quarantine.
+
+        thorough: read files too that are as they were when they were last found right.
+        """
         root = self.path(digest)
         try:
             manifest = Manifest.from_bytes((root / NAME).read_bytes(), digest)
-            check(root, manifest)
+            _verify(root, manifest, thorough=thorough)
         except (FileNotFoundError, NotADirectoryError):
             if (root / NAME).exists():  # else it was never there, or has just been evicted
                 self._quarantine(digest, "a file vanished", warn)
@@ -139,7 +154,7 @@ class Store:
                 shutil.rmtree(stage, ignore_errors=True)
         return published
 
-    def find(self, prefix: str) -> Entry:
+    def find(self, prefix: str, *, thorough: bool = False) -> Entry:
         """The verified entry whose key begins so; UsageError if it is not exactly one."""
         digests = [d for d in self.digests() if d.startswith(prefix.lower())]
         if len(digests) != 1:
@@ -148,7 +163,7 @@ class Store:
                 f"the cache has {count} whose key begins with {prefix!r}",
                 fix="see the keys with: coremlc cache ls",
             )
-        found = self.get(digests[0])
+        found = self.get(digests[0], thorough=thorough)
         if found is None:
             raise UsageError(
                 f"the cache entry {digests[0]} was damaged and is set aside",
@@ -222,9 +237,18 @@ class Store:
                 lock.release()
 
 
+def _verify(root: Path, manifest: Manifest, *, thorough: bool) -> None:
+    """DamageError unless the entry is whole; what had to be read this time is noted."""
+    proved = {} if thorough else read_stamps(root)
+    found = check(root, manifest, proved)
+    if found != proved:
+        write_stamps(root, found)
+
+
 def _make(root: Path, key: Key, make: Make) -> Entry:
     """Fill a directory with a bundle and its manifest, safe on the disk."""
     info = make(root / BUNDLE)
+    found = stamps(root)
     manifest = Manifest(key, info, describe(root))
     (root / NAME).write_bytes(manifest.to_bytes())
     for directory, _, files in os.walk(root):
@@ -232,6 +256,7 @@ def _make(root: Path, key: Key, make: Make) -> Entry:
             with (Path(directory) / name).open("rb") as file:
                 os.fsync(file.fileno())
         _sync_directory(Path(directory))
+    write_stamps(root, found)
     return Entry(root, manifest)
 
 

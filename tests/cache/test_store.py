@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 from coremlc.cache import Key, Store
-from coremlc.cache.manifest import describe
+from coremlc.cache.manifest import describe, read_stamps, stamps, write_stamps
 from coremlc.errors import CompileError, MachineError, UsageError
 from tests.cache.entries import CONTENT, KEY, content, make
 
@@ -252,3 +253,68 @@ def test_equal_keys_give_equal_manifests(tmp_path):
     first, second = ((root / "manifest.json").read_bytes() for root in roots)
     assert first == second
     assert describe(roots[0]) == describe(roots[1])
+
+
+def settled(entry):
+    """The entry, once its files are older than any tick of the clock."""
+    time.sleep(0.06)
+    assert Store(entry.root.parents[3]).get(entry.key) is not None
+    return entry
+
+
+def note_now(entry):
+    """Say that the files were found right as they are now."""
+    write_stamps(entry.root, stamps(entry.root))
+
+
+def test_a_file_that_has_its_stamp_is_not_read_again(tmp_path):
+    entry = settled(Store(tmp_path).obtain(KEY, make).entry)
+    flip(entry.bundle)
+    time.sleep(0.06)
+    note_now(entry)
+    assert Store(tmp_path).obtain(KEY, never).hit
+
+
+def test_thorough_reads_it_all_the_same(tmp_path):
+    entry = settled(Store(tmp_path).obtain(KEY, make).entry)
+    flip(entry.bundle)
+    time.sleep(0.06)
+    note_now(entry)
+    with pytest.raises(UsageError, match="damaged"):
+        Store(tmp_path).find(KEY.digest, thorough=True)
+
+
+def test_a_stamp_noted_in_the_tick_of_the_change_proves_nothing(tmp_path):
+    entry = settled(Store(tmp_path).obtain(KEY, make).entry)
+    flip(entry.bundle)
+    note_now(entry)
+    assert not Store(tmp_path).obtain(KEY, make).hit
+
+
+def test_a_change_that_keeps_size_and_time_is_seen(tmp_path):
+    entry = settled(Store(tmp_path).obtain(KEY, make).entry)
+    file = entry.bundle / "weights" / "weight.bin"
+    was = file.stat()
+    flip(entry.bundle)
+    os.utime(file, ns=(was.st_atime_ns, was.st_mtime_ns))
+    assert not Store(tmp_path).obtain(KEY, make).hit
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"a": 1}', '{"a": [1]}', '{"a": ["", "", "", ""]}']
+)
+def test_stamps_that_can_not_be_read_prove_nothing(tmp_path, text):
+    entry = settled(Store(tmp_path).obtain(KEY, make).entry)
+    (entry.root / "local" / "stamps.json").write_text(text)
+    assert Store(tmp_path).obtain(KEY, never).hit
+    flip(entry.bundle)
+    assert not Store(tmp_path).obtain(KEY, make).hit
+
+
+def test_a_copied_cache_is_verified_once_and_then_trusted(tmp_path):
+    Store(tmp_path / "a").obtain(KEY, make)
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    time.sleep(0.06)
+    entry = Store(tmp_path / "b").obtain(KEY, never).entry
+    assert read_stamps(entry.root) == stamps(entry.root)
+    assert len(read_stamps(entry.root)) == len(CONTENT)
