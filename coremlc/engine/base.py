@@ -74,6 +74,8 @@ class Options:
     threads: int | None = None
     spin: bool = True
     """Let idle worker threads spin: faster on a machine of one's own, slower on a shared one."""
+    fuse_from_us: float = 30.0
+    """What a compiled loop must save in a run for ONNX Runtime to leave ops to it; inf: never."""
 
 
 class Executable(ABC):
@@ -277,13 +279,13 @@ def _start(model: Model, engine: EngineName, options: Options) -> Executable:
 
         return _timed(lambda: ReferenceExecutable(model, used))
     if engine == "onnxruntime":
-        from coremlc.engine.ort.executable import OrtExecutable
         from coremlc.engine.ort.flexible import FlexibleExecutable
+        from coremlc.engine.ort.parts import load_fixed
         from coremlc.engine.specialize import is_flexible
 
         has_state = any(isinstance(v.type, StateType) for v in model.function.inputs)
         flexible = is_flexible(model.function) and not has_state
-        start = FlexibleExecutable if flexible else OrtExecutable
+        start = FlexibleExecutable if flexible else load_fixed
         return _timed(lambda: start(model, options, used))
     raise UsageError(f"engine {engine!r} can't load this", fix="use 'onnxruntime' or 'reference'")
 

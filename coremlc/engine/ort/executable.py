@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from coremlc.engine.base import Executable, Model, Options, Used, zero_state
 from coremlc.engine.ort.emitter import Emitter
 from coremlc.engine.ort.tensor import Array
 from coremlc.engine.ort.translate import Translator, output_name, state_names
-from coremlc.engine.unroll import unrolled
 from coremlc.errors import InputError, MachineError, RefusedError
 from coremlc.mil.arrays import STORAGE
 from coremlc.mil.types import TensorType
@@ -29,13 +27,17 @@ class OrtExecutable(Executable):
 
     engine = "onnxruntime"
 
-    def __init__(self, model: Model, options: Options, used: Used) -> None:
+    def __init__(
+        self, model: Model, options: Options, used: Used, *, stops_spinning: bool = False
+    ) -> None:
+        """`stops_spinning`: its threads make room for others when a run ends."""
         super().__init__(model.inputs, model.outputs)
-        model = replace(model, function=unrolled(model.function))
         translation = Translator(model).translate()
         self.used = used
-        self.threads = _threads(translation.emitter, options)
-        self._session = _session(translation.emitter, model, options, self.threads)
+        self.threads = 1 if translation.emitter.one_thread else thread_count(options)
+        self._session = _session(
+            translation.emitter, model, options, self.threads, stops_spinning=stops_spinning
+        )
         self._names = [output_name(name) for name in self.outputs]
         self._zeros = {n: zero_state(v) for n, v in translation.states.items()}
         self._lock = threading.Lock()
@@ -129,15 +131,16 @@ def _bytes_of(kind: TensorType) -> int | None:
     return int(np.prod(dims, dtype=np.int64)) * STORAGE[kind.dtype].numpy.itemsize
 
 
-def _threads(emitter: Emitter, options: Options) -> int:
-    if emitter.one_thread:
-        return 1
+def thread_count(options: Options) -> int:
+    """What was asked for, else the cores that this process may use."""
     if options.threads is not None:
         return options.threads
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _session(emitter: Emitter, model: Model, options: Options, threads: int) -> Any:
+def _session(
+    emitter: Emitter, model: Model, options: Options, threads: int, *, stops_spinning: bool
+) -> Any:
     settings = ort.SessionOptions()
     settings.log_severity_level = 4
     settings.intra_op_num_threads = threads
@@ -145,6 +148,8 @@ def _session(emitter: Emitter, model: Model, options: Options, threads: int) -> 
     settings.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     if not options.spin:
         settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if stops_spinning:
+        settings.add_session_config_entry("session.force_spinning_stop", "1")
     if model.root is not None:
         settings.add_session_config_entry(
             "session.model_external_initializers_file_folder_path", str(model.root)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from coremlc.engine.base import Executable, Model, Options, Used, raise_all, unknown_op
 from coremlc.engine.ort import RECIPES
-from coremlc.engine.ort.executable import OrtExecutable
+from coremlc.engine.ort.parts import load_fixed
 from coremlc.engine.ort.tensor import Array
 from coremlc.engine.reference.plan import CONTROL
 from coremlc.engine.specialize import specialize
@@ -28,7 +28,7 @@ class FlexibleExecutable(Executable):
         self.used = used
         self._model = model
         self._options = options
-        self._fixed: OrderedDict[tuple[tuple[int, ...], ...], OrtExecutable] = OrderedDict()
+        self._fixed: OrderedDict[tuple[tuple[int, ...], ...], Executable] = OrderedDict()
         self._lock = threading.Lock()
         _check_kinds(model.function.block)
 
@@ -41,7 +41,7 @@ class FlexibleExecutable(Executable):
     def _run(self, features: Mapping[str, Array]) -> dict[str, Array]:
         return self._for({name: features[name].shape for name in self.inputs}).run(features)
 
-    def _for(self, shapes: dict[str, tuple[int, ...]]) -> OrtExecutable:
+    def _for(self, shapes: dict[str, tuple[int, ...]]) -> Executable:
         key = tuple(shapes.values())
         with self._lock:
             found = self._fixed.get(key)
@@ -52,7 +52,7 @@ class FlexibleExecutable(Executable):
                 self._fixed.popitem(last=False)
         return found
 
-    def _make(self, shapes: dict[str, tuple[int, ...]]) -> OrtExecutable:
+    def _make(self, shapes: dict[str, tuple[int, ...]]) -> Executable:
         try:
             function = specialize(self._model.function, shapes)
         except CompileError as error:
@@ -63,7 +63,7 @@ class FlexibleExecutable(Executable):
                 where=error.where,
             ) from error
         model = Model(function, self._model.array, self._model.root)
-        return OrtExecutable(model, self._options, self.used)
+        return load_fixed(model, self._options, self.used)
 
 
 def _check_kinds(block: Block) -> None:

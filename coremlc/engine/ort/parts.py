@@ -1,0 +1,101 @@
+"""A function of known shapes: one session, or sessions and fused loops in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from importlib.util import find_spec
+
+import numpy as np
+
+from coremlc.engine.base import Executable, Model, Options, Used
+from coremlc.engine.fused.partition import Part, partition
+from coremlc.engine.ort.executable import OrtExecutable, thread_count
+from coremlc.engine.ort.tensor import Array
+from coremlc.engine.unroll import unrolled
+from coremlc.errors import InputError
+from coremlc.mil.program import Block, Function
+from coremlc.mil.types import StateType
+
+Step = Callable[[Sequence[Array]], Sequence[Array]]
+
+
+def load_fixed(model: Model, options: Options, used: Used) -> Executable:
+    """Loops of few trips are written out; regions that gain by it become fused loops."""
+    model = replace(model, function=unrolled(model.function))
+    parts = partition(model.function, options.fuse_from_us) if _may_fuse(model.function) else []
+    if not parts:
+        return OrtExecutable(model, options, used)
+    return PartsExecutable(model, options, used, parts)
+
+
+def _may_fuse(function: Function) -> bool:
+    """States are a session's own."""
+    has_state = any(isinstance(v.type, StateType) for v in function.inputs)
+    return not has_state and find_spec("llvmlite") is not None
+
+
+class PartsExecutable(Executable):
+    """Values travel between parts as arrays, each in a slot of its own."""
+
+    engine = "onnxruntime"
+
+    def __init__(self, model: Model, options: Options, used: Used, parts: Sequence[Part]) -> None:
+        from coremlc.engine.fused.kernel import Kernels  # LLVM is loaded where it is needed
+
+        super().__init__(model.inputs, model.outputs)
+        self.used = used
+        self.threads = thread_count(options)
+        self._pool = ThreadPoolExecutor(self.threads - 1, "coremlc") if self.threads > 1 else None
+        self._kernels = Kernels([p for p in parts if p.kind == "fused"], model.array, self.threads)
+        kernels = iter(self._kernels.all)
+        self._sessions: list[OrtExecutable] = []
+        slots = {id(v): slot for slot, v in enumerate(model.function.inputs)}
+        self._steps: list[tuple[Step, list[int]]] = []
+        for part in parts:
+            step = (
+                partial(next(kernels).run, pool=self._pool)
+                if part.kind == "fused"
+                else self._session(part, model, options)
+            )
+            self._steps.append((step, [slots[id(v)] for v in part.inputs]))
+            slots |= {id(v): len(slots) + i for i, v in enumerate(part.outputs)}
+        results = model.function.block.outputs
+        self._results = {v.name: slots[id(v)] for v in results}
+        self._is_closed = False
+
+    def _session(self, part: Part, model: Model, options: Options) -> Step:
+        function = model.function
+        block = Block(tuple(part.ops), tuple(part.outputs))
+        inner = Function(tuple(part.inputs), function.opset, {function.opset: block})
+        session = OrtExecutable(
+            replace(model, function=inner), options, self.used, stops_spinning=True
+        )
+        self._sessions.append(session)
+        names = [v.name for v in part.inputs]
+
+        def run(inputs: Sequence[Array]) -> Sequence[Array]:
+            return list(session.run(dict(zip(names, inputs, strict=True))).values())
+
+        return run
+
+    def _run(self, features: Mapping[str, Array]) -> dict[str, Array]:
+        if self._is_closed:
+            raise InputError("the executable is closed", fix="load the bundle again")
+        values = [features[name] for name in self.inputs]
+        given = len(values)
+        for step, slots in self._steps:
+            values += step([values[slot] for slot in slots])
+        return {
+            name: np.array(values[slot]) if slot < given else values[slot]
+            for name, slot in self._results.items()
+        }
+
+    def close(self) -> None:
+        self._is_closed = True
+        for session in self._sessions:
+            session.close()
+        if self._pool is not None:
+            self._pool.shutdown()
