@@ -10,8 +10,7 @@ import pytest
 from coremlc.compare import difference
 from coremlc.ir import evaluate
 from tests.ops import catalogue
-from tests.ops.samples import Sample
-from tests.ops.test_samples import graph_of
+from tests.ops.samples import Sample, graph_of
 
 pytestmark = pytest.mark.xla
 

@@ -12,8 +12,12 @@ from typing import Any
 import numpy as np
 
 from coremlc import dtypes
+from coremlc.ir import evaluate
+from coremlc.ir.graph import Builder, Graph, Input, Output
+from coremlc.ir.literal import TensorData
 from coremlc.ir.op import Op
 from coremlc.ir.types import TensorType
+from coremlc.ops.leaves import Constant
 
 INF, NAN = np.inf, np.nan
 FLOATS = np.array(
@@ -62,6 +66,36 @@ class Reject:
     op: Op
     types: tuple[TensorType, ...]
     says: str
+
+
+def expected(sample: Sample) -> tuple[np.ndarray, ...]:
+    """What the op's numpy rule gives, rounded to the result dtypes."""
+    types = sample.op.infer(*sample.types)
+    types = types if isinstance(types, tuple) else (types,)
+    return evaluate.apply(sample.op, sample.operands, types)
+
+
+def stated(x: np.ndarray) -> tuple[int, int] | None:
+    """The range that an int64 input needs which does not fit in int32."""
+    if x.dtype != np.int64 or not x.size or np.array_equal(x, x.astype(np.int32)):
+        return None
+    return dtypes.BY_NUMPY[x.dtype].limits
+
+
+def graph_of(sample: Sample) -> tuple[Graph, dict[str, np.ndarray]]:
+    """The graph of the op alone, and its inputs."""
+    g = Builder()
+    values, inputs, given = [], [], {}
+    for i, (x, type_) in enumerate(zip(sample.operands, sample.types, strict=True)):
+        if i in sample.constants:
+            values.append(g.add(Constant(TensorData(type_.dtype, x))))
+            continue
+        values.append(g.parameter(type_))
+        inputs.append(Input(f"x{i}", range=stated(x)))
+        given[f"x{i}"] = x
+    results = g.add_multi(sample.op, *values)
+    outputs = tuple(Output(f"y{i}") for i in range(len(results)))
+    return Graph(g.finish(*results), tuple(inputs), outputs), given
 
 
 def array(dtype: str, values: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:

@@ -19,8 +19,8 @@ from coremlc.ops.elementwise import Elementwise
 from coremlc.signature import Signature
 from coremlc.targets import DEFAULT
 from tests.frontend.files import File
-from tests.ops.samples import Sample, pairs
-from tests.ops.test_samples import ENGINES, expected, graph_of
+from tests.ops.samples import Sample, expected, graph_of, pairs
+from tests.ops.test_samples import ENGINES
 
 N = 20_000
 SEED = 7

@@ -18,8 +18,7 @@ from coremlc.ops.unary import LogicalNot
 from coremlc.passes.decompose import decompose
 from tests.ops import control_flow as made
 from tests.ops.control_flow import body, op2
-from tests.ops.samples import Sample, array, randoms, t
-from tests.ops.test_samples import expected, graph_of
+from tests.ops.samples import Sample, array, expected, graph_of, randoms, t
 
 PAIRS = (t("f32"),) * 4
 
