@@ -92,6 +92,19 @@ def test_equal_heads_decide_nothing():
     assert TensorData(F32, b.T) == TensorData(F32, b)
 
 
+def test_a_view_of_the_same_elements_is_not_read(monkeypatch):
+    monkeypatch.setattr("coremlc.ir.literal.sha256", pytest.fail)
+    big = np.arange(10_000, dtype=np.float32).reshape(100, 100)
+    assert TensorData(F32, big) == TensorData(F32, big.reshape(100, 100))
+    assert TensorData(F32, big.T) == TensorData(F32, big.transpose(1, 0))
+
+
+def test_other_views_of_the_same_memory_are_not_equal():
+    big = np.arange(10_000, dtype=np.float32).reshape(100, 100)
+    assert TensorData(F32, big) != TensorData(F32, big.T)
+    assert TensorData(F32, big[:50]) != TensorData(F32, big[50:])
+
+
 def test_the_dtype_is_the_arrays():
     with pytest.raises(AssertionError):
         TensorData(I32, np.zeros(2, np.float32))
