@@ -202,6 +202,7 @@ def build_model(
     from coremlc.ir.verify import check
     from coremlc.lower import lower
     from coremlc.mil.model import Model
+    from coremlc.mil.program import walk
     from coremlc.signature import Signature
 
     stages = stages or Stages()
@@ -214,7 +215,7 @@ def build_model(
     with stages.time("lower"):
         program = lower(lowerable, _features(signature), recipe.target.core_ml_opset)
     model = Model(program, _description(graph, signature), recipe.target.specification_version)
-    ops = program.functions["main"].block.ops
+    ops = [*walk(program.functions["main"].block)]
     info = {
         "graph": graph.name,
         "target": recipe.target.name,

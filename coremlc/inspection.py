@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from coremlc.cache import Store
 from coremlc.errors import UsageError
 from coremlc.locate import CompileOptions, locate
 from coremlc.mil.dialect.args import spell
-from coremlc.mil.program import Block, Function
+from coremlc.mil.program import Function, walk
 from coremlc.mil.types import StateType
 from coremlc.port import Port
 from coremlc.report import Report, byte_text, columns, facts
@@ -155,7 +155,13 @@ def inspect(model: str, options: CompileOptions | None = None) -> InspectReport:
     bundle = read_bundle(located.bundle)
     signature = Signature.of_bundle(bundle)
     functions = bundle.program.functions
-    counts = Counter(k for f in functions.values() for b in f.blocks.values() for k in _kinds(b))
+    counts = Counter(
+        op.kind
+        for function in functions.values()
+        for block in function.blocks.values()
+        for op in walk(block)
+        if op.kind != "const"
+    )
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return InspectReport(
         model=model,
@@ -225,14 +231,6 @@ def cache_info(prefix: str) -> CacheInfo:
         {name: file.size for name, file in manifest.files.items()},
         dict(sorted(manifest.key.parts.items())),
     )
-
-
-def _kinds(block: Block) -> Iterator[str]:
-    for op in block.ops:
-        if op.kind != "const":
-            yield op.kind
-        for inner in op.blocks:
-            yield from _kinds(inner)
 
 
 def _states(functions: Iterable[Function]) -> dict[str, str]:

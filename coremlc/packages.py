@@ -99,7 +99,7 @@ def _target(version: int) -> str:
 
 
 def _ops(content: Bundle) -> int:
-    from coremlc.bundle.histogram import walk
+    from coremlc.mil.program import walk
 
     functions = content.program.functions.values()
     return sum(op.kind != "const" for function in functions for op in walk(function.block))

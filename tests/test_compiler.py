@@ -30,6 +30,7 @@ from coremlc.errors import (
     RefusalsError,
     UsageError,
 )
+from coremlc.inspection import inspect
 from coremlc.ir.graph import Input, Output
 from coremlc.ops import binary, leaves, shape, unary
 from coremlc.ops.convert_dtype import ConvertDType
@@ -223,6 +224,12 @@ def test_warnings_are_told_on_a_hit_too(tmp_path):
     assert second.cache == "hit"
     assert first.warnings == second.warnings
     assert "float64" in first.warnings[0]
+
+
+@pytest.mark.parametrize("name", ["einsum", "lstm"])
+def test_mil_ops_count_those_of_loops_too(name):
+    graph = FIXTURES / name / "graph.pb"
+    assert compile_graph(graph).mil_ops == sum(inspect(str(graph)).ops.values())
 
 
 @pytest.mark.parametrize("precision", ["fp8", "int8"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from coremlc.mil.program import Arg, BlobRef, Block, Literal, Op
+from coremlc.mil.program import Arg, BlobRef, Block, Literal, Op, walk
 from coremlc.mil.types import TensorType
 
 _NEWEST: dict[tuple[int, ...], str] = {
@@ -72,14 +72,6 @@ def storage_precision(block: Block) -> str:
             if isinstance(literal.data, BlobRef) and isinstance(literal.type, TensorType):
                 names.add(_storage_name(op, name, literal.type))
     return _mixed(names)
-
-
-def walk(block: Block) -> Iterator[Op]:
-    """Every op, an op before those of its blocks."""
-    for op in block.ops:
-        yield op
-        for inner in op.blocks:
-            yield from walk(inner)
 
 
 def literals(op: Op) -> Iterator[tuple[str, Literal]]:

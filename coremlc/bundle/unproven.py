@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from coremlc.bundle.histogram import literals, op_name, walk
+from coremlc.bundle.histogram import literals, op_name
 from coremlc.mil.description import Feature
 from coremlc.mil.model import Model
-from coremlc.mil.program import Function, Literal, Op
+from coremlc.mil.program import Function, Literal, Op, walk
 
 _SEEN = {
     "CoreML5": """Add Cast Clip Concat Conv ExpandDims Lstm Mul Pad Pow Relu Sigmoid SliceByIndex

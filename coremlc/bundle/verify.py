@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from coremlc.bundle.histogram import literals, walk
+from coremlc.bundle.histogram import literals
 from coremlc.bundle.read import Bundle, CompiledBundle, read_bundle
 from coremlc.bundle.versions import SPECIFICATIONS
 from coremlc.errors import CoremlcError
-from coremlc.mil.program import BlobRef, Literal, Program
+from coremlc.mil.program import BlobRef, Literal, Program, walk
 from coremlc.mil.types import StateType, TensorType
 from coremlc.mil.wellformed import faults
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from coremlc.bundle.coremldata import analytics, coremldata
 from coremlc.bundle.files import copy, reading, resolve, staged
-from coremlc.bundle.histogram import literals, walk
+from coremlc.bundle.histogram import literals
 from coremlc.bundle.metadata import class_name_of, metadata_json
 from coremlc.bundle.package import PACKAGE_DATA, model_file
 from coremlc.bundle.text import model_mil, without_compiler
 from coremlc.bundle.versions import COREMLC_VERSION, MIL_VERSION, specification
 from coremlc.mil.model import Model, model_from_bytes, model_to_bytes
-from coremlc.mil.program import BlobRef, Program
+from coremlc.mil.program import BlobRef, Program, walk
 from coremlc.mil.weights import WEIGHT_PATH, place_weights
 
 

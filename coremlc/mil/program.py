@@ -7,7 +7,7 @@ per definition, so walks need no name table.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -115,3 +115,11 @@ class Program:
     attributes: Mapping[str, Literal] = field(default_factory=dict)
     version: int = 1
     doc_string: str = ""
+
+
+def walk(block: Block) -> Iterator[Op]:
+    """Every op, an op before those of its blocks."""
+    for op in block.ops:
+        yield op
+        for inner in op.blocks:
+            yield from walk(inner)
