@@ -1,13 +1,13 @@
-"""Constant values of a program, as numpy arrays and Python strings."""
+"""What an op reads: constants as numpy arrays and Python strings, and values from outside."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from coremlc.mil.program import Arg, BlobRef, Literal, Value
+from coremlc.mil.program import Arg, BlobRef, Block, Literal, Op, Value
 
 
 def literal_of(arg: Arg) -> Literal | None:
@@ -26,3 +26,18 @@ def plain(literal: Literal, array: Callable[[Literal], Any]) -> Any:
         return [plain(item, array) if isinstance(item, Literal) else item for item in data]
     value = np.asarray(data)
     return str(value.item()) if value.dtype == object and value.ndim == 0 else value
+
+
+def used_by(op: Op) -> Iterator[Value]:
+    """Values from outside that an op reads, in its blocks too."""
+    for args in op.inputs.values():
+        yield from (arg for arg in args if isinstance(arg, Value))
+    for block in op.blocks:
+        yield from _captured(block)
+
+
+def _captured(block: Block) -> Iterator[Value]:
+    own = {id(v) for v in block.inputs}
+    own |= {id(v) for op in block.ops for v in op.outputs}
+    found = [v for op in block.ops for v in used_by(op)]
+    yield from (v for v in (*found, *block.outputs) if id(v) not in own)

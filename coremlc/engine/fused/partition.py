@@ -7,14 +7,15 @@ together: a way out of a level and back into it would have to lead down.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal as Word
 
 from coremlc.engine.fused.costs import VIEWS, gain_us, is_simple, saved_us
 from coremlc.engine.fused.loops import squeezed
+from coremlc.engine.literals import used_by
 from coremlc.engine.reference import KERNELS
-from coremlc.mil.program import Block, Function, Op, Value
+from coremlc.mil.program import Function, Op, Value
 
 MAX_OPS = 256
 """Of one loop: LLVM's time grows a little faster than that."""
@@ -134,18 +135,3 @@ def _needed(ops: Iterable[Op], fixed: dict[int, Op]) -> list[Op]:
             found.append(op)
             wanted |= {id(v) for v in used_by(op)}
     return found[::-1]
-
-
-def used_by(op: Op) -> Iterator[Value]:
-    """Values from outside that an op reads, in its blocks too."""
-    for args in op.inputs.values():
-        yield from (arg for arg in args if isinstance(arg, Value))
-    for block in op.blocks:
-        yield from _captured(block)
-
-
-def _captured(block: Block) -> Iterator[Value]:
-    own = {id(v) for v in block.inputs}
-    own |= {id(v) for op in block.ops for v in op.outputs}
-    found = [v for op in block.ops for v in used_by(op)]
-    yield from (v for v in (*found, *block.outputs) if id(v) not in own)

@@ -47,6 +47,7 @@ for _mil, _onnx in {
     "logical_and": "And",
     "logical_or": "Or",
     "logical_xor": "Xor",
+    "bitwise_and": "BitwiseAnd",
 }.items():
     _direct(_mil, _onnx)
 
