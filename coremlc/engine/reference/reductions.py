@@ -5,6 +5,7 @@
 # ruff: noqa: D103 - a kernel is named after its MIL op, which the dialect describes
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +28,12 @@ def _reduce(name: str, function: Reduction) -> None:
 
 
 def _sum(x: Array, axes: tuple[int, ...]) -> Array:
-    return np.asarray(x.sum(axes, dtype=x.dtype, keepdims=True))
+    """Pairwise, as numpy adds along an axis that is contiguous."""
+    moved = np.moveaxis(x, axes, range(x.ndim - len(axes), x.ndim))
+    rest = moved.shape[: x.ndim - len(axes)]
+    count = math.prod(x.shape[a] for a in axes)
+    total = np.ascontiguousarray(moved).reshape(*rest, count).sum(-1, dtype=x.dtype)
+    return np.expand_dims(total, axes)
 
 
 def _limit(x: Array, *, low: bool) -> Any:
@@ -40,7 +46,7 @@ def _limit(x: Array, *, low: bool) -> Any:
 def _mean(x: Array, axes: tuple[int, ...]) -> Array:
     if x.dtype.kind == "f":
         count = x.dtype.type(int(np.prod([x.shape[a] for a in axes])))
-        return np.asarray(x.sum(axes, dtype=x.dtype, keepdims=True) / count)
+        return np.asarray(_sum(x, axes) / count)
     total = x.sum(axes, dtype=np.int64, keepdims=True)
     count = int(np.prod([x.shape[a] for a in axes])) or 1
     return np.asarray(np.sign(total) * (np.abs(total) // count))
