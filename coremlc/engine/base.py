@@ -25,7 +25,7 @@ from coremlc.errors import (
     Where,
 )
 from coremlc.mil.arrays import STORAGE
-from coremlc.mil.program import BlobRef, Function, Literal, Op, Program, Value
+from coremlc.mil.program import BlobRef, Function, Literal, Op, Program
 from coremlc.mil.types import StateType, TensorType
 
 if TYPE_CHECKING:
@@ -198,10 +198,8 @@ def raise_all(refusals: Iterable[CoremlcError]) -> None:
         raise RefusalsError(found)
 
 
-def zero_state(value: Value) -> Array:
-    """A state before the first run."""
-    assert isinstance(value.type, StateType)
-    kind = value.type.tensor
+def zeros(kind: TensorType) -> Array:
+    """What a tensor of a fixed shape holds before anything is written to it."""
     return np.zeros([d for d in kind.shape if isinstance(d, int)], STORAGE[kind.dtype].numpy)
 
 

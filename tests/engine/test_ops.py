@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from coremlc.engine.ort import RECIPES
+from coremlc.engine.ort.recipes import RECIPES
 from coremlc.engine.reference import KERNELS
 from coremlc.engine.reference.plan import CONTROL
 from coremlc.mil.dialect import DIALECT

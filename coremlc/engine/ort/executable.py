@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 
-from coremlc.engine.base import Executable, Model, Options, Used, zero_state
-from coremlc.engine.ort.emitter import Emitter
-from coremlc.engine.ort.tensor import Array
-from coremlc.engine.ort.translate import Translator, output_name, state_names
+from coremlc.engine.base import Executable, Options, Used, zeros
+from coremlc.engine.ort.plan import Array, Plan, output_name, state_names
 from coremlc.errors import InputError, MachineError, RefusedError
 from coremlc.mil.arrays import STORAGE
 from coremlc.mil.types import TensorType
@@ -28,18 +27,30 @@ class OrtExecutable(Executable):
     engine = "onnxruntime"
 
     def __init__(
-        self, model: Model, options: Options, used: Used, *, stops_spinning: bool = False
+        self,
+        plan: Plan,
+        options: Options,
+        used: Used,
+        *,
+        stops_spinning: bool = False,
+        optimized: Path | None = None,
     ) -> None:
-        """`stops_spinning`: its threads make room for others when a run ends."""
-        super().__init__(model.inputs, model.outputs)
-        translation = Translator(model).translate()
+        """A session of its own.
+
+        stops_spinning: its threads make room for others when a run ends.
+        optimized: where ONNX Runtime shall write the model as its own passes left it.
+        """
+        super().__init__(plan.inputs, plan.outputs)
         self.used = used
-        self.threads = 1 if translation.emitter.one_thread else thread_count(options)
-        self._session = _session(
-            translation.emitter, model, options, self.threads, stops_spinning=stops_spinning
-        )
+        self.threads = 1 if plan.one_thread else thread_count(options)
+        settings = _settings(plan, options, self.threads)
+        if stops_spinning:
+            settings.add_session_config_entry("session.force_spinning_stop", "1")
+        if optimized is not None:
+            settings.optimized_model_filepath = str(optimized)
+        self._session = _session(plan, settings)
         self._names = [output_name(name) for name in self.outputs]
-        self._zeros = {n: zero_state(v) for n, v in translation.states.items()}
+        self._zeros = {name: zeros(kind) for name, kind in plan.states.items()}
         self._lock = threading.Lock()
         self._local = threading.local()
         self._is_bound = not self._zeros and self._is_small()
@@ -98,8 +109,8 @@ class _Bound:
     ) -> None:
         self._call = session._sess.run_with_iobinding
         binding = session.io_binding()
-        self._inputs = {name: _buffer(kind) for name, kind in inputs.items()}
-        self._outputs = {name: _buffer(kind) for name, kind in outputs.items()}
+        self._inputs = {name: zeros(kind) for name, kind in inputs.items()}
+        self._outputs = {name: zeros(kind) for name, kind in outputs.items()}
         self._values = []
         for name, array in self._inputs.items():
             self._values.append(ort.OrtValue.ortvalue_from_numpy(array))
@@ -120,10 +131,6 @@ class _Bound:
         return {name: copy() for name, copy in self._copies}
 
 
-def _buffer(kind: TensorType) -> Array:
-    return np.zeros([int(d) for d in kind.shape], STORAGE[kind.dtype].numpy)  # type: ignore[arg-type]
-
-
 def _bytes_of(kind: TensorType) -> int | None:
     dims = [d for d in kind.shape if isinstance(d, int)]
     if len(dims) != len(kind.shape):
@@ -138,28 +145,31 @@ def thread_count(options: Options) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _session(
-    emitter: Emitter, model: Model, options: Options, threads: int, *, stops_spinning: bool
-) -> Any:
+def _settings(plan: Plan, options: Options, threads: int) -> Any:
     settings = ort.SessionOptions()
     settings.log_severity_level = 4
     settings.intra_op_num_threads = threads
     settings.inter_op_num_threads = 1
-    settings.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    levels = ort.GraphOptimizationLevel
+    settings.graph_optimization_level = (
+        levels.ORT_DISABLE_ALL if plan.is_optimized else levels.ORT_ENABLE_ALL
+    )
     if not options.spin:
         settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    if stops_spinning:
-        settings.add_session_config_entry("session.force_spinning_stop", "1")
-    if model.root is not None:
+    if plan.weights is not None:
         settings.add_session_config_entry(
-            "session.model_external_initializers_file_folder_path", str(model.root)
+            "session.model_external_initializers_file_folder_path", str(plan.weights)
         )
-    if emitter.held:
-        values = [ort.OrtValue.ortvalue_from_numpy(array) for array in emitter.held.values()]
-        settings.add_external_initializers(list(emitter.held), values)
+    if plan.held:
+        values = [ort.OrtValue.ortvalue_from_numpy(array) for array in plan.held.values()]
+        settings.add_external_initializers(list(plan.held), values)
+    return settings
+
+
+def _session(plan: Plan, settings: Any) -> Any:
     try:
         return ort.InferenceSession(
-            emitter.model.SerializeToString(),
+            plan.onnx,
             settings,
             providers=["CPUExecutionProvider"],
             disabled_optimizers=["ConstantSharing"],  # it takes 0 and -0 for the same

@@ -7,8 +7,8 @@ from collections import OrderedDict
 from collections.abc import Mapping
 
 from coremlc.engine.base import Executable, Model, Options, Used, raise_all, unknown_op
-from coremlc.engine.ort import RECIPES
 from coremlc.engine.ort.parts import load_fixed
+from coremlc.engine.ort.recipes import RECIPES
 from coremlc.engine.ort.tensor import Array
 from coremlc.engine.reference.plan import CONTROL
 from coremlc.engine.specialize import specialize

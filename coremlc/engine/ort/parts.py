@@ -14,6 +14,7 @@ from coremlc.engine.base import Executable, Model, Options, Used
 from coremlc.engine.fused.partition import Part, partition
 from coremlc.engine.ort.executable import OrtExecutable, thread_count
 from coremlc.engine.ort.tensor import Array
+from coremlc.engine.ort.translate import planned
 from coremlc.engine.unroll import unrolled
 from coremlc.errors import InputError
 from coremlc.mil.program import Block, Function
@@ -27,7 +28,7 @@ def load_fixed(model: Model, options: Options, used: Used) -> Executable:
     model = replace(model, function=unrolled(model.function))
     parts = partition(model.function, options.fuse_from_us) if _may_fuse(model.function) else []
     if not parts:
-        return OrtExecutable(model, options, used)
+        return OrtExecutable(planned(model), options, used)
     return PartsExecutable(model, options, used, parts)
 
 
@@ -70,9 +71,8 @@ class PartsExecutable(Executable):
         function = model.function
         block = Block(tuple(part.ops), tuple(part.outputs))
         inner = Function(tuple(part.inputs), function.opset, {function.opset: block})
-        session = OrtExecutable(
-            replace(model, function=inner), options, self.used, stops_spinning=True
-        )
+        plan = planned(replace(model, function=inner))
+        session = OrtExecutable(plan, options, self.used, stops_spinning=True)
         self._sessions.append(session)
         names = [v.name for v in part.inputs]
 

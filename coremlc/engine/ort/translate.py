@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from coremlc.engine.base import Model, raise_all, unknown_op, where_of
 from coremlc.engine.literals import literal_of, plain
-from coremlc.engine.ort import RECIPES
 from coremlc.engine.ort.distinct import carry
 from coremlc.engine.ort.emitter import Emitter, declare
+from coremlc.engine.ort.plan import Plan, output_name, state_names
+from coremlc.engine.ort.recipes import RECIPES
 from coremlc.engine.ort.tensor import ONNX_DTYPES, T
 from coremlc.engine.reference import KERNELS
 from coremlc.engine.reference.registry import VARIADIC
@@ -26,22 +26,9 @@ FOLD_BYTES = 1 << 20
 NEVER_FOLDED = frozenset({"cond", "while_loop", "read_state", "write_state"})
 
 
-@dataclass(slots=True)
-class Translation:
-    """The emitted model and what its session needs."""
-
-    emitter: Emitter
-    states: dict[str, Value] = field(default_factory=dict)
-
-
-def output_name(name: str) -> str:
-    """The ONNX name of an output: it may not be that of an input, as MIL allows."""
-    return f"out:{name}"
-
-
-def state_names(name: str) -> tuple[str, str]:
-    """The ONNX input and output that carry a state."""
-    return f"state-in:{name}", f"state-out:{name}"
+def planned(model: Model) -> Plan:
+    """The plan of a function of fixed shapes."""
+    return Translator(model).plan()
 
 
 class Translator:
@@ -56,12 +43,12 @@ class Translator:
         self.state_of: dict[int, str] = {}
         self.refusals: list[CoremlcError] = []
 
-    def translate(self) -> Translation:
+    def plan(self) -> Plan:
         function, graph = self.model.function, self.g.model.graph
-        result = Translation(self.g)
+        states: dict[str, TensorType] = {}
         for value in function.inputs:
             if isinstance(value.type, StateType):
-                result.states[value.name] = value
+                states[value.name] = value.type.tensor
                 self._state(value, value.type.tensor)
                 continue
             self._check_dtype(value)
@@ -73,12 +60,20 @@ class Translator:
                 name = output_name(value.name)
                 self.g.alias(self.operand(value), name)
                 declare(graph.output, name, value.tensor)
-            for name, value in result.states.items():
+            for name, kind in states.items():
                 out = state_names(name)[1]
                 self.g.alias(self.states[name], out)
-                declare(graph.output, out, value.type.tensor)  # type: ignore[union-attr]
+                declare(graph.output, out, kind)
         raise_all(self.refusals)
-        return result
+        return Plan(
+            self.g.model.SerializeToString(),
+            self.model.inputs,
+            self.model.outputs,
+            states,
+            self.g.one_thread,
+            self.model.root,
+            self.g.held,
+        )
 
     def _state(self, value: Value, kind: TensorType) -> None:
         source = state_names(value.name)[0]

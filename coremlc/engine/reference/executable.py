@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from coremlc.engine.base import Executable, Model, Used, zero_state
+from coremlc.engine.base import Executable, Model, Used, zeros
 from coremlc.engine.reference import KERNELS
 from coremlc.engine.reference.plan import Planner, Step, Steps
 from coremlc.engine.reference.registry import Array
@@ -30,7 +30,7 @@ class ReferenceExecutable(Executable):
         self.reset()
 
     def reset(self) -> None:
-        self._states = {name: zero_state(v) for name, v in self._plan.states.items()}
+        self._states = {name: zeros(kind) for name, kind in self._plan.states.items()}
 
     def _run(self, features: Mapping[str, Array]) -> dict[str, Array]:
         if not self._states:

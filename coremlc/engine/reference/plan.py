@@ -50,7 +50,7 @@ class Plan:
     template: list[Any]
     features: dict[str, int]
     outputs: dict[str, int]
-    states: dict[str, Value]
+    states: dict[str, TensorType]
 
 
 class Planner:
@@ -64,11 +64,12 @@ class Planner:
 
     def plan(self) -> Plan:
         function = self.model.function
-        features, states = {}, {}
+        features: dict[str, int] = {}
+        states: dict[str, TensorType] = {}
         for value in function.inputs:
             slot = self.define(value)
             if isinstance(value.type, StateType):
-                states[value.name] = value
+                states[value.name] = value.type.tensor
                 self.template[slot] = value.name
             else:
                 features[value.name] = slot
