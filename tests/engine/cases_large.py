@@ -35,6 +35,26 @@ def floats() -> Iterator[Case]:
     yield Case("cast", {"x": wide, "dtype": "int32"}, "saturates")
 
 
+def outer() -> Iterator[Case]:
+    """Axes before others: rows in few steps, of every divisor and of none; long and joined ones."""
+    for rows in (8, 22, 49, 1024):
+        for spoil in (1.0, np.nan):
+            x = seeded(rows, 200)
+            x[rows // 2, 9] = spoil
+            for kind in ("reduce_max", "reduce_min", "reduce_sum", "reduce_mean"):
+                yield Case(kind, {"x": x, "axes": [0]}, f"{rows}-{spoil}", atol=1e-5)
+        whole = seeded(2, rows, 200, dtype=np.int32)
+        yield Case("reduce_max", {"x": whole, "axes": [1], "keep_dims": True}, f"int-{rows}")
+    for shape in ((2500, 3), (50, 60, 4), (3, 2100)):
+        x = seeded(*shape)
+        for kind in ("reduce_sum", "reduce_mean", "reduce_sum_square", "reduce_l1_norm"):
+            for count in range(1, len(shape) + 1):
+                axes = list(range(count))
+                yield Case(kind, {"x": x, "axes": axes}, f"{shape}-{axes}", atol=1e-5)
+                kept = {"x": x, "axes": axes, "keep_dims": True}
+                yield Case(kind, kept, f"{shape}-{axes}-keep", atol=1e-5)
+
+
 def ints() -> Iterator[Case]:
     small = seeded(90, 80, dtype=np.int32)
     huge = (small * 40_000_001).astype(np.int32)
@@ -54,4 +74,5 @@ def ints() -> Iterator[Case]:
 
 def all_cases() -> Iterator[Case]:
     yield from floats()
+    yield from outer()
     yield from ints()

@@ -218,11 +218,6 @@ class Emitter:
             graphs.append(graph)
         return self.nodes("If", len(kinds), condition, then_branch=graphs[0], else_branch=graphs[1])
 
-    def all_finite(self, x: Name) -> str:
-        """One pass: a sum is finite only if all its terms are (a large sum may say no)."""
-        total = self.node("Abs", self.node("ReduceSum", x, keepdims=0))
-        return self.node("Less", total, self.const(np.float32(np.inf)))
-
     # --- graphs -----------------------------------------------------------------------------
 
     @contextmanager

@@ -15,9 +15,13 @@ from coremlc.mil.types import TensorType
 Reduction = Callable[[Emitter, T, list[int], bool], str]
 LONG = 2048
 """Elements above which a float sum is made of sums of blocks."""
+ROW = 256
+"""Elements of a row from which on sums of columns are the fastest of all."""
 
 
-def _reduce(mil: str, function: Reduction) -> None:
+def reduction(mil: str, function: Reduction) -> None:
+    """A recipe of a reduction of x over axes that are sorted, and some."""
+
     def call(g: Emitter, x: T, axes: T | None = None, keep_dims: T | None = None) -> str:
         over = axes_of(axes, x.rank)
         if not over:
@@ -29,18 +33,18 @@ def _reduce(mil: str, function: Reduction) -> None:
     recipe(mil, wide=True)(call)
 
 
-def _plain(g: Emitter, kind: str, x: Name, axes: Sequence[int], keep: bool) -> str:
+def plain(g: Emitter, kind: str, x: Name, axes: Sequence[int], keep: bool) -> str:
     return g.node(kind, x, g.i64(*axes), keepdims=int(keep))
 
 
 def _int_sum(g: Emitter, x: Name, axes: list[int], keep: bool) -> str:
     """ReduceSum on int32 saturates; in int64 the sum is exact and the cast wraps."""
-    return g.cast(_plain(g, "ReduceSum", g.cast(x, "int64"), axes, keep), "int32")
+    return g.cast(plain(g, "ReduceSum", g.cast(x, "int64"), axes, keep), "int32")
 
 
 def _sum(g: Emitter, x: T, axes: list[int], keep: bool) -> str:
     if x.is_float:
-        return _float_sum(g, x, axes, keep)
+        return float_sum(g, x, axes, keep)
     trailing = axes == list(range(x.rank - len(axes), x.rank))
     if trailing and x.is_static and x.size:
         return _ones_sum(g, x, axes, keep)
@@ -49,21 +53,56 @@ def _sum(g: Emitter, x: T, axes: list[int], keep: bool) -> str:
     return _int_sum(g, x, axes, keep)
 
 
-def _float_sum(g: Emitter, x: T, axes: list[int], keep: bool) -> str:
-    """ReduceSum adds one after the other: a long axis is summed in blocks, then the blocks."""
-    longest = max(axes, key=lambda axis: x.dims[axis]) if x.is_static else 0
-    if not x.is_static or not x.size or x.dims[longest] <= LONG:
-        return _plain(g, "ReduceSum", x, axes, keep)
-    dims, count = list(x.dims), x.dims[longest]
+def float_sum(g: Emitter, x: T, axes: list[int], keep: bool) -> str:
+    """One after the other is less exact: a long axis is summed in blocks, then the blocks."""
+    if not x.is_static or not x.size:
+        return plain(g, "ReduceSum", x, axes, keep)
+    if axes == list(range(len(axes))) and x.rank > 1 and x.size >= LARGE:
+        total = _leading_sum(g, x, len(axes))
+        return g.reshape(total, kept(x, axes, keep)) if keep or x.rank > len(axes) + 1 else total
+    longest = max(axes, key=lambda axis: x.dims[axis])
+    if x.dims[longest] <= LONG:
+        return plain(g, "ReduceSum", x, axes, keep)
+    sums = plain(g, "ReduceSum", _in_blocks(g, x, longest), [longest + 1], False)
+    return plain(g, "ReduceSum", sums, axes, keep)
+
+
+def _in_blocks(g: Emitter, x: T, axis: int) -> T:
+    """An axis as two, of blocks and of what is in a block; zeros fill the last one."""
+    count = x.dims[axis]
     block = 1 << (count.bit_length() // 2)
     whole = -(-count // block) * block
     padded: Name = x
     if whole != count:
-        after = [0] * x.rank + [whole - count if i == longest else 0 for i in range(x.rank)]
+        after = [0] * x.rank + [whole - count if i == axis else 0 for i in range(x.rank)]
         padded = g.node("Pad", x, g.i64(*after), mode="constant")
-    blocks = g.reshape(padded, [*dims[:longest], whole // block, block, *dims[longest + 1 :]])
-    sums = _plain(g, "ReduceSum", blocks, [longest + 1], False)
-    return _plain(g, "ReduceSum", sums, axes, keep)
+    dims = [*x.dims[:axis], whole // block, block, *x.dims[axis + 1 :]]
+    return T(x.dtype, tuple(dims), name=g.reshape(padded, dims))
+
+
+def _leading_sum(g: Emitter, x: T, count: int) -> str:
+    """X summed over its first `count` axes: by a product with ones, up to 30 times as fast."""
+    if count == x.rank:
+        part = T(x.dtype, x.dims[-1:], name=_leading_sum(g, x, count - 1))
+        return float_sum(g, part, [0], False)
+    rows, width = (int(np.prod(part, dtype=np.int64)) for part in (x.dims[:count], x.dims[count:]))
+    flat = x if x.rank == 2 else T(x.dtype, (rows, width), name=g.reshape(x, [rows, width]))
+    if rows > LONG:
+        blocks = _in_blocks(g, flat, 0)
+        sums = plain(g, "ReduceSum", blocks, [1], False)
+        flat = T(x.dtype, (blocks.dims[0], width), name=sums)
+    return g.node("MatMul", g.const(np.ones(flat.dims[0], np.float32)), flat)
+
+
+def all_finite(g: Emitter, x: T) -> str:
+    """One pass: a sum is finite only if all its terms are (a large sum may say no)."""
+    part: Name = x
+    for count in range(x.rank - 1, 0, -1) if x.is_static else ():
+        if np.prod(x.dims[count:]) >= ROW and np.prod(x.dims[:count]) <= LONG:
+            part = _leading_sum(g, x, count)
+            break
+    total = g.node("Abs", g.node("ReduceSum", part, keepdims=0))
+    return g.node("Less", total, g.const(np.float32(np.inf)))
 
 
 def _ones_sum(g: Emitter, x: T, axes: list[int], keep: bool) -> str:
@@ -92,74 +131,36 @@ def _fold_axes(g: Emitter, x: T, axes: list[int]) -> tuple[str, list[int]]:
     return g.reshape(moved, [int(np.prod(dims, dtype=np.int64)), count]), dims
 
 
-def _kept(x: T, axes: list[int], keep: bool) -> list[int]:
+def _count(x: T, axes: Sequence[int]) -> int:
+    return int(np.prod([x.dims[a] for a in axes], dtype=np.int64))
+
+
+def kept(x: T, axes: list[int], keep: bool) -> list[int]:
     return [1 if i in axes else d for i, d in enumerate(x.dims) if keep or i not in axes]
 
 
 def _prod(g: Emitter, x: T, axes: list[int], keep: bool) -> str:
     if x.is_float:
-        return _plain(g, "ReduceProd", x, axes, keep)
+        return plain(g, "ReduceProd", x, axes, keep)
     flat, _ = _fold_axes(g, x, axes)  # ReduceProd saturates, CumProd wraps
-    ones = g.const(np.ones((int(np.prod(_kept(x, axes, False), dtype=np.int64)), 1), np.int32))
+    ones = g.const(np.ones((int(np.prod(kept(x, axes, False), dtype=np.int64)), 1), np.int32))
     run = g.node("CumProd", g.node("Concat", ones, flat, axis=1), g.i64(1))
     last = g.node("Slice", run, g.i64(-1), g.i64(np.iinfo(np.int64).max), g.i64(1))
-    return g.reshape(last, _kept(x, axes, keep))
-
-
-def _halved(g: Emitter, kind: str, x: T, axis: int, keep: bool) -> str:
-    """Halves against halves: keeps NaN, and is faster than a reduction of an outer axis."""
-    current, count = g.use(x), x.dims[axis]
-    while count > 1:
-        half = (count + 1) // 2
-        front = g.node("Slice", current, g.i64(0), g.i64(half), g.i64(axis))
-        back = g.node("Slice", current, g.i64(count - half), g.i64(count), g.i64(axis))
-        current, count = g.node(kind, front, back), half
-    return current if keep else g.node("Squeeze", current, g.i64(axis))
-
-
-def _is_outer(x: T, axes: list[int]) -> bool:
-    if not x.is_static or x.size < LARGE or len(axes) != 1:
-        return False
-    return int(np.prod(x.dims[axes[0] + 1 :], dtype=np.int64)) >= 64
-
-
-def _extreme(kind: str) -> Reduction:
-    def with_nan(g: Emitter, x: T, axes: list[int], keep: bool, found: str) -> str:
-        numbers = _plain(g, "ReduceMin", g.node("Equal", x, x), axes, keep)
-        return g.choose(numbers, found, np.float32(np.nan))
-
-    def reduce(g: Emitter, x: T, axes: list[int], keep: bool) -> str:
-        """ReduceMax and ReduceMin lose NaN: put it back where one was."""
-        if _is_outer(x, axes):
-            return _halved(g, kind.removeprefix("Reduce"), x, axes[0], keep)
-        found = _plain(g, kind, x, axes, keep)
-        if not x.is_float or (x.is_static and not x.size):
-            return found
-        if not x.is_static or x.size < LARGE:
-            return with_nan(g, x, axes, keep, found)
-        return g.branch(
-            g.all_finite(x),
-            lambda: found,
-            lambda: with_nan(g, x, axes, keep, found),
-            TensorType("fp32", tuple(_kept(x, axes, keep))),
-        )
-
-    return reduce
+    return g.reshape(last, kept(x, axes, keep))
 
 
 def _mean(g: Emitter, x: T, axes: list[int], keep: bool) -> str:
     if not x.is_float:
         count = int(np.prod([x.dims[a] for a in axes], dtype=np.int64)) or 1
-        total = _plain(g, "ReduceSum", g.cast(x, "int64"), axes, keep)
+        total = plain(g, "ReduceSum", g.cast(x, "int64"), axes, keep)
         return g.cast(g.node("Div", total, g.const(np.int64(count))), "int32")
-    if x.is_static and max(x.dims[a] for a in axes) > LONG:
-        size = np.float32(np.prod([x.dims[a] for a in axes], dtype=np.float64))
-        return g.node("Div", _float_sum(g, x, axes, keep), g.const(size))
+    if x.is_static and _count(x, axes) > LONG:
+        return g.node("Div", float_sum(g, x, axes, keep), g.const(np.float32(_count(x, axes))))
     if all(isinstance(x.shape[a], int) and x.shape[a] for a in axes):
-        return _plain(g, "ReduceMean", x, axes, keep)
+        return plain(g, "ReduceMean", x, axes, keep)
     if x.is_static:  # an empty mean is NaN, not 0
-        return g.node("Expand", g.const(np.float32(np.nan)), g.i64(*_kept(x, axes, keep)))
-    return _plain(g, "ReduceMean", x, axes, keep)
+        return g.node("Expand", g.const(np.float32(np.nan)), g.i64(*kept(x, axes, keep)))
+    return plain(g, "ReduceMean", x, axes, keep)
 
 
 def _l1(g: Emitter, x: T, axes: list[int], keep: bool) -> str:
@@ -185,10 +186,10 @@ def _float_of(then: Callable[[Emitter, T, list[int], bool], str], last: str) -> 
 
 def _log_sum_exp(g: Emitter, x: T, axes: list[int], keep: bool) -> str:
     """ReduceLogSumExp loses NaN."""
-    top = _plain(g, "ReduceMax", x, axes, True)
+    top = plain(g, "ReduceMax", x, axes, True)
     zero = g.const(np.float32(0))
     shift = g.choose(g.node("Equal", g.node("Sub", top, top), zero), top, np.float32(0))
-    total = _plain(g, "ReduceSum", g.node("Exp", g.node("Sub", x, shift)), axes, keep)
+    total = plain(g, "ReduceSum", g.node("Exp", g.node("Sub", x, shift)), axes, keep)
     level = shift if keep else g.node("Squeeze", shift, g.i64(*axes))
     return g.node("Add", g.node("Log", total), level)
 
@@ -196,8 +197,6 @@ def _log_sum_exp(g: Emitter, x: T, axes: list[int], keep: bool) -> str:
 for _name, _function in dict[str, Reduction](
     reduce_sum=_sum,
     reduce_prod=_prod,
-    reduce_max=_extreme("ReduceMax"),
-    reduce_min=_extreme("ReduceMin"),
     reduce_mean=_mean,
     reduce_l1_norm=_l1,
     reduce_l2_norm=_float_of(_sum_square, "Sqrt"),
@@ -205,40 +204,7 @@ for _name, _function in dict[str, Reduction](
     reduce_log_sum=_float_of(_sum, "Log"),
     reduce_log_sum_exp=_log_sum_exp,
 ).items():
-    _reduce(_name, _function)
-
-
-def _arg(mil: str, kind: str) -> None:
-    def call(
-        g: Emitter,
-        x: T,
-        out: tuple[TensorType, ...],
-        axis: T | None = None,
-        keep_dims: T | None = None,
-        output_dtype: str | None = None,
-    ) -> str:
-        """Ties: the first; NaN: the first NaN, which ORT sees only in the first place."""
-        at, keep = axis_of(axis, x.rank, -1), int(bool_of(keep_dims, default=False))
-        found = g.node(kind, x, axis=at, keepdims=keep)
-
-        def first_nan() -> str:
-            missing = g.cast(g.node("IsNaN", x), "uint8")
-            first = g.node("ArgMax", missing, axis=at, keepdims=keep)
-            some = g.cast(g.node("ReduceMax", missing, g.i64(at), keepdims=keep), "bool")
-            return g.where(some, first, found)
-
-        if x.is_float and x.is_static and x.size >= LARGE:
-            kept = TensorType("int64", tuple(_kept(x, [at], bool(keep))))
-            found = g.branch(g.all_finite(x), lambda: found, first_nan, kept)
-        elif x.is_float:
-            found = first_nan()
-        return g.cast(found, out[0].dtype)
-
-    recipe(mil, wide=True)(call)
-
-
-_arg("reduce_argmax", "ArgMax")
-_arg("reduce_argmin", "ArgMin")
+    reduction(_name, _function)
 
 
 @recipe("cumsum", wide=True)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from coremlc.engine.ort.emitter import LARGE, Emitter, Name
+from coremlc.engine.ort.reductions import all_finite
 from coremlc.engine.ort.registry import recipe
 from coremlc.engine.ort.tensor import T, bool_of, int_of, ints_of
 from coremlc.engine.windows import conv_pads, pool_sizes, transposed_pads
@@ -169,7 +170,7 @@ def max_pool(
         return _exact_max(g, pool, x)
     found = pool.node(g, "MaxPool", x, pool.reach)
     return g.branch(
-        g.all_finite(x),
+        all_finite(g, x),
         lambda: found,
         lambda: _exact_max(g, pool, x),
         TensorType("fp32", (*x.shape[:2], *pool.outs)),
