@@ -67,6 +67,10 @@ def ints() -> Iterator[Case]:
     for label, y in {"small": small, "wraps": huge}.items():
         yield Case("matmul", {"x": small.T.copy(), "y": y}, label)
         yield Case("matmul", {"x": small, "y": y, "transpose_x": True}, label + "-t")
+    for bits in (10, 21, 22, 23):  # 2^51 is passed by depth 90 and two of 23 bits
+        top = np.full((80, 90), -(1 << bits), np.int32)
+        top[::7] = (1 << bits) - 1
+        yield Case("matmul", {"x": top, "y": top.T.copy()}, f"{bits}-bits")
     for axes in ([0], [1], [0, 1]):
         yield Case("reduce_sum", {"x": huge, "axes": axes}, f"{axes}")
         yield Case("reduce_sum", {"x": huge, "axes": axes, "keep_dims": True}, f"{axes}-keep")

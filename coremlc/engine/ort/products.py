@@ -7,7 +7,7 @@ import numpy as np
 
 from coremlc.engine.ort.emitter import LARGE, Emitter, Name
 from coremlc.engine.ort.registry import recipe
-from coremlc.engine.ort.tensor import T, axes_of, axis_of, bool_of, float_of, int_of
+from coremlc.engine.ort.tensor import ONNX_DTYPES, T, axes_of, axis_of, bool_of, float_of, int_of
 from coremlc.mil.types import TensorType
 
 
@@ -40,18 +40,33 @@ def matmul(
 
 
 def _int_matmul(g: Emitter, x: T, y: T, left: Name, right: Name, out: TensorType) -> str:
-    """MatMul on ints wraps, slowly; in float64 it is exact while no sum can reach 2^31."""
+    """MatMul on ints wraps, slowly; in float64 it is exact while no sum can pass 2^51."""
     if not (x.is_static and y.is_static) or x.size * y.size < LARGE * LARGE:
         return g.node("MatMul", left, right)
-    wide = [g.cast(operand, "fp64") for operand in (left, right)]
-    tops = [g.node("ReduceMax", g.node("Abs", w), keepdims=0) for w in wide]
-    bound = g.node("Mul", g.node("Mul", *tops), g.const(np.float64(max(x.dims))))
+    largest = g.node("Mul", _largest(g, x), _largest(g, y))
+    bound = g.node("Mul", largest, g.const(np.float64(max(x.dims))))
     return g.branch(
-        g.node("Less", bound, g.const(np.float64(2**31))),
-        lambda: g.cast(g.node("MatMul", *wide), "int32"),
+        g.node("LessOrEqual", bound, g.const(np.float64(2**51))),
+        lambda: _wrapped(g, g.node("MatMul", g.cast(left, "fp64"), g.cast(right, "fp64"))),
         lambda: g.node("MatMul", left, right),
         out,
     )
+
+
+def _largest(g: Emitter, x: T) -> str:
+    """The largest size, in float64, which holds that of INT_MIN too."""
+    ends = [g.cast(g.node(kind, x, keepdims=0), "fp64") for kind in ("ReduceMax", "ReduceMin")]
+    return g.node("Max", *(g.node("Abs", end) for end in ends))
+
+
+def _wrapped(g: Emitter, x: Name) -> str:
+    """Whole float64 up to 2^51 modulo 2^32.
+
+    Beside 1.5 * 2^52 the last bits of the fraction are those of the int. A cast to int64 and on
+    to int32 would not do: ORT makes one cast of them, which saturates.
+    """
+    beside = g.node("Add", x, g.const(np.float64(1.5 * 2**52)))
+    return g.cast(g.node("BitCast", beside, to=ONNX_DTYPES["int64"]), "int32")
 
 
 def _dense(g: Emitter, x: T, weight: T, bias: T | None, *, transposed: bool) -> str:
