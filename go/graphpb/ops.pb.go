@@ -1385,7 +1385,8 @@ func (x *DynamicReshapeAttributes) GetDimensions() []*DynamicDimensionSpec {
 }
 
 // DynamicSlice: (operand, start_indices...) -> (result)
-// A window that starts at the given scalars, one per axis, each clamped to [0, dim - slice_dims[axis]].
+// A window that starts at the given scalars, one per axis (or one vector of them), each clamped to [0, dim -
+// slice_dims[axis]].
 type DynamicSliceAttributes struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Dims of the result, each <= the operand's.
@@ -3221,8 +3222,7 @@ type SliceAttributes struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// First index per axis; 0 <= start <= dim.
 	Starts []int64 `protobuf:"varint,1,rep,packed,name=starts,proto3" json:"starts,omitempty"`
-	// End per axis, exclusive; start <= limit <= dim (GoMLX clamps larger ones: written clamped). -1 only for the end
-	// of a dynamic axis.
+	// End per axis, exclusive; start <= limit <= dim. -1 only for the end of a dynamic axis.
 	Limits []int64 `protobuf:"varint,2,rep,packed,name=limits,proto3" json:"limits,omitempty"`
 	// Step per axis, >= 1. Default 1, written out.
 	Strides       []int64 `protobuf:"varint,3,rep,packed,name=strides,proto3" json:"strides,omitempty"`

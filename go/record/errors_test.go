@@ -28,6 +28,18 @@ func TestErrors(t *testing.T) {
 			_, err = f.Add(x, y)
 			return err
 		}, "Add (record/errors_test.go:"},
+		"slice past the end": {func(f compute.Function, x compute.Value) error {
+			_, err := f.Slice(x, []int{0}, []int{4}, nil)
+			return err
+		}, "limit index 4 is out of bounds"},
+		"too many starts": {func(f compute.Function, x compute.Value) error {
+			starts, err := f.Constant([]int32{0, 1}, 2)
+			if err != nil {
+				return err
+			}
+			_, err = f.DynamicSlice(x, []compute.Value{starts}, []int{1})
+			return err
+		}, "2 start indices"},
 		"other graph":     {func(f compute.Function, x compute.Value) error { _, err := f.Add(x, foreign); return err }, "rhs: "},
 		"not a value":     {func(f compute.Function, _ compute.Value) error { _, err := f.Neg(3); return err }, "int is not a value"},
 		"missing operand": {func(f compute.Function, _ compute.Value) error { _, err := f.Neg(nil); return err }, "not a value"},

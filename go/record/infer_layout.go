@@ -69,7 +69,8 @@ func inferConcatenate(c *call, a *graphpb.ConcatenateAttributes) (inferred, erro
 	return one(shapeinference.Concatenate(c.shapes(), int(a.Axis)))
 }
 
-// inferSlice resolves the bounds as GoMLX's Go backend does: negative ones count from the end, and all are clamped.
+// inferSlice resolves the bounds: negative ones count from the end. Those outside are errors, as in XLA and GoMLX's tests; its Go
+// backend clamps them.
 func inferSlice(c *call, a *graphpb.SliceAttributes) (inferred, error) {
 	x := c.shape(0)
 	if len(a.Strides) == 0 {
@@ -79,17 +80,17 @@ func inferSlice(c *call, a *graphpb.SliceAttributes) (inferred, error) {
 		if size == shapes.DynamicDim || axis >= len(a.Starts) || axis >= len(a.Limits) {
 			continue
 		}
-		a.Starts[axis] = bound(a.Starts[axis], int64(size))
-		a.Limits[axis] = bound(a.Limits[axis], int64(size))
+		a.Starts[axis] = fromEnd(a.Starts[axis], int64(size))
+		a.Limits[axis] = fromEnd(a.Limits[axis], int64(size))
 	}
 	return one(shapeinference.Slice(x, ints(a.Starts), ints(a.Limits), ints(a.Strides)))
 }
 
-func bound(i, size int64) int64 {
+func fromEnd(i, size int64) int64 {
 	if i < 0 {
 		i += size
 	}
-	return min(max(i, 0), size)
+	return i
 }
 
 func filled(n int, x int64) []int64 {
@@ -117,9 +118,16 @@ func inferDynamicUpdateSlice(c *call) (inferred, error) {
 	return one(shapeinference.DynamicUpdateSlice(c.shape(0), c.shape(1)))
 }
 
-// checkStarts checks that the operands from index first on are one integer scalar per axis.
+// checkStarts checks that the operands from index first on are one integer scalar per axis, or one vector of them: GoMLX's
+// documentation has none, but its tests and its XLA backend have.
 func checkStarts(c *call, first int) error {
 	starts := c.node.operands[first:]
+	if len(starts) == 1 && starts[0].shape.Rank() == 1 && starts[0].shape.DType.IsInt() {
+		if n := starts[0].shape.Dimensions[0]; n != c.shape(0).Rank() {
+			return fmt.Errorf("%d start indices for %s", n, c.shape(0))
+		}
+		return nil
+	}
 	if len(starts) != c.shape(0).Rank() {
 		return fmt.Errorf("%d start indices for %s", len(starts), c.shape(0))
 	}

@@ -67,7 +67,7 @@ func TestDefaultsAreWritten(t *testing.T) {
 		want  string
 	}{
 		"slice": {func(f compute.Function, x, _ compute.Value) (compute.Value, error) {
-			return f.Slice(x, []int{0, 1, -2, 0}, []int{1, -1, 99, 1}, nil)
+			return f.Slice(x, []int{0, 1, -2, 0}, []int{1, -1, 6, 1}, nil)
 		}, "slice:{starts:0 starts:1 starts:4 starts:0 limits:1 limits:5 limits:6 limits:1 strides:1 strides:1 strides:1 strides:1}"},
 		"reduce": {func(f compute.Function, x, _ compute.Value) (compute.Value, error) { return f.ReduceSum(x) },
 			"reduce_sum:{axes:0 axes:1 axes:2 axes:3}"},

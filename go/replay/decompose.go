@@ -90,11 +90,14 @@ func dynamicSlice(s *steps, n *graphpb.Node, operands []compute.Value) (compute.
 	if len(sizes) == 0 {
 		return operands[0], nil
 	}
-	var starts []compute.Value
-	for _, v := range operands[1:] {
-		starts = append(starts, s.do(func() (compute.Value, error) { return s.f.Reshape(v, 1) }))
+	start := operands[1]
+	if s.shape(start).IsScalar() {
+		var starts []compute.Value
+		for _, v := range operands[1:] {
+			starts = append(starts, s.do(func() (compute.Value, error) { return s.f.Reshape(v, 1) }))
+		}
+		start = s.do(func() (compute.Value, error) { return s.f.Concatenate(0, starts...) })
 	}
-	start := s.do(func() (compute.Value, error) { return s.f.Concatenate(0, starts...) })
 	out := s.do(func() (compute.Value, error) {
 		return s.f.Gather(operands[0], start, 0, axes, nil, axes, sizes, false)
 	})
@@ -114,7 +117,7 @@ func dynamicUpdateSlice(s *steps, _ *graphpb.Node, operands []compute.Value) (co
 	inside := s.do(func() (compute.Value, error) { return s.f.Constant([]bool{true}) })
 	spread := update
 	for axis, dim := range shape.Dimensions {
-		start := s.convert(operands[2+axis], dtypes.Int64)
+		start := s.convert(s.start(operands[2:], axis), dtypes.Int64)
 		start = s.do(func() (compute.Value, error) {
 			return s.f.Clamp(s.int64(0), start, s.int64(dim-window.Dimensions[axis]))
 		})
@@ -128,6 +131,17 @@ func dynamicUpdateSlice(s *steps, _ *graphpb.Node, operands []compute.Value) (co
 	}
 	out := s.do(func() (compute.Value, error) { return s.f.Where(inside, spread, operand) })
 	return out, s.err
+}
+
+// start is that of an axis, of one scalar per axis or one vector.
+func (s *steps) start(starts []compute.Value, axis int) compute.Value {
+	if s.shape(starts[0]).IsScalar() {
+		return starts[axis]
+	}
+	one := s.do(func() (compute.Value, error) {
+		return s.f.Slice(starts[0], []int{axis}, []int{axis + 1}, []int{1})
+	})
+	return s.do(func() (compute.Value, error) { return s.f.Reshape(one) })
 }
 
 // take picks positions along one axis, clamping them.

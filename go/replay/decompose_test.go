@@ -45,32 +45,42 @@ func grid(rows, columns int, f func(i, j int) float32) []float32 {
 
 func plain(i, j int) float32 { return float32(10*i + j) }
 
+// startForms are the ways to say where a window starts.
+var startForms = map[string]func(m maker, i, j int32) []compute.Value{
+	"scalars": func(m maker, i, j int32) []compute.Value { return []compute.Value{m.scalar(i), m.scalar(j)} },
+	"vector":  func(m maker, i, j int32) []compute.Value { return []compute.Value{m.constant([]int32{i, j}, 2)} },
+}
+
 func TestDynamicSliceIsDecomposed(t *testing.T) {
-	for start, want := range map[int32]int{-7: 0, 0: 0, 2: 2, 3: 3, 4: 3, 99: 3} {
-		got := float32s(run(t, func(m maker) (compute.Value, error) {
-			x := m.constant(grid(5, 4, plain), 5, 4)
-			return m.DynamicSlice(x, []compute.Value{m.scalar(start), m.scalar(1)}, []int{2, 3})
-		}))
-		if fmt.Sprint(got) != fmt.Sprint(grid(2, 3, func(i, j int) float32 { return plain(i+want, j+1) })) {
-			t.Errorf("start %d: %v", start, got)
+	for form, starts := range startForms {
+		for start, want := range map[int32]int{-7: 0, 0: 0, 2: 2, 3: 3, 4: 3, 99: 3} {
+			got := float32s(run(t, func(m maker) (compute.Value, error) {
+				x := m.constant(grid(5, 4, plain), 5, 4)
+				return m.DynamicSlice(x, starts(m, start, 1), []int{2, 3})
+			}))
+			if fmt.Sprint(got) != fmt.Sprint(grid(2, 3, func(i, j int) float32 { return plain(i+want, j+1) })) {
+				t.Errorf("start %d, %s: %v", start, form, got)
+			}
 		}
 	}
 }
 
 func TestDynamicUpdateSliceIsDecomposed(t *testing.T) {
-	for start, want := range map[int32]int{-7: 0, 0: 0, 2: 2, 3: 3, 4: 3, 99: 3} {
-		got := float32s(run(t, func(m maker) (compute.Value, error) {
-			x, update := m.constant(grid(5, 4, plain), 5, 4), m.constant(grid(2, 3, func(i, j int) float32 { return -plain(i, j) - 1 }), 2, 3)
-			return m.DynamicUpdateSlice(x, update, []compute.Value{m.scalar(start), m.scalar(1)})
-		}))
-		expected := grid(5, 4, func(i, j int) float32 {
-			if i >= want && i < want+2 && j >= 1 {
-				return -plain(i-want, j-1) - 1
+	for form, starts := range startForms {
+		for start, want := range map[int32]int{-7: 0, 0: 0, 2: 2, 3: 3, 4: 3, 99: 3} {
+			got := float32s(run(t, func(m maker) (compute.Value, error) {
+				x, update := m.constant(grid(5, 4, plain), 5, 4), m.constant(grid(2, 3, func(i, j int) float32 { return -plain(i, j) - 1 }), 2, 3)
+				return m.DynamicUpdateSlice(x, update, starts(m, start, 1))
+			}))
+			expected := grid(5, 4, func(i, j int) float32 {
+				if i >= want && i < want+2 && j >= 1 {
+					return -plain(i-want, j-1) - 1
+				}
+				return plain(i, j)
+			})
+			if fmt.Sprint(got) != fmt.Sprint(expected) {
+				t.Errorf("start %d, %s: %v, want %v", start, form, got, expected)
 			}
-			return plain(i, j)
-		})
-		if fmt.Sprint(got) != fmt.Sprint(expected) {
-			t.Errorf("start %d: %v, want %v", start, got, expected)
 		}
 	}
 }
