@@ -48,6 +48,7 @@ type origin struct {
 	Package string   `json:"package"`
 	Test    string   `json:"test"`
 	Site    string   `json:"site"`
+	Judge   string   `json:"judge,omitempty"` // who computed the outputs; by default the Go backend
 	Notes   []string `json:"notes,omitempty"`
 }
 
@@ -114,32 +115,65 @@ func (k *kept) writeOrigin(dir string, o origin) error {
 	return os.WriteFile(filepath.Join(dir, "origin.json"), append(data, '\n'), 0o644)
 }
 
-// note adds a line to origin.json. Trouble with that must not stop a test.
+// note adds a line to origin.json.
 func (k *kept) note(text string) {
+	k.change(func(o *origin) bool {
+		if slices.Contains(o.Notes, text) {
+			return false
+		}
+		o.Notes = append(o.Notes, text)
+		return true
+	})
+}
+
+// change alters origin.json, if change says so. Trouble with that must not stop a test.
+func (k *kept) change(change func(*origin) bool) {
 	k.archive.mu.Lock()
 	defer k.archive.mu.Unlock()
 	data, err := os.ReadFile(filepath.Join(k.dir, "origin.json"))
 	var o origin
-	if err != nil || json.Unmarshal(data, &o) != nil || slices.Contains(o.Notes, text) {
+	if err != nil || json.Unmarshal(data, &o) != nil || !change(&o) {
 		return
 	}
-	o.Notes = append(o.Notes, text)
 	if err := k.writeOrigin(k.dir, o); err != nil {
 		fmt.Fprintln(os.Stderr, "harvest:", err)
 	}
 }
 
-// vector keeps the arrays of one execution, if there is room and they are new.
-func (k *kept) vector(inputs, outputs []*buffer) {
-	if k.full.Load() {
-		return
-	}
+// judged says whether vectors of this judge are wanted. Those of the Go backend give way to those of any other.
+func (k *kept) judged(judge string) (wanted bool) {
+	k.change(func(o *origin) bool {
+		if wanted = o.Judge == judge || judge != ""; !wanted || o.Judge == judge {
+			return false
+		}
+		o.Judge = judge
+		for i := range maxVectors {
+			os.Remove(k.vectors(i))
+		}
+		return true
+	})
+	return wanted
+}
+
+func (k *kept) vectors(i int) string { return filepath.Join(k.dir, fmt.Sprintf("vectors-%d.npz", i)) }
+
+// inputs are the arrays of the main function's parameters.
+func (k *kept) inputs(given []*buffer) map[string]npz.Array {
 	arrays := map[string]npz.Array{}
 	for i, p := range k.graph.File.Functions[k.graph.File.Main].Parameters {
-		arrays["in."+p.Name] = inputs[i].array()
+		arrays["in."+p.Name] = given[i].array()
 	}
+	return arrays
+}
+
+// vector keeps the arrays of one execution, if there is room and they are new.
+func (k *kept) vector(inputs, outputs []*buffer, judge string) {
+	if k.full.Load() || !k.judged(judge) {
+		return
+	}
+	arrays := k.inputs(inputs)
 	for i, o := range outputs {
-		arrays[fmt.Sprintf("out.output%d", i)] = o.array()
+		arrays[output(i)] = o.array()
 	}
 	size := 0
 	for _, a := range arrays {
@@ -168,7 +202,7 @@ func (k *kept) addVector(arrays map[string]npz.Array) error {
 		return err
 	}
 	for i := range maxVectors {
-		path := filepath.Join(k.dir, fmt.Sprintf("vectors-%d.npz", i))
+		path := k.vectors(i)
 		err := os.Link(part, path)
 		if err == nil || !errors.Is(err, os.ErrExist) {
 			return err

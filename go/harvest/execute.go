@@ -3,6 +3,7 @@ package harvest
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -102,16 +103,25 @@ func (e *executable) Execute(inputs []compute.Buffer, _ []bool, _ compute.Device
 			return nil, fmt.Errorf("input %d is %s, not %s", i, ours[i].shape, want)
 		}
 	}
-	if e.inner == nil {
-		return e.zeros()
-	}
-	outputs, err := e.run(ours)
+	outputs, judge, err := e.outputs(ours)
 	if err != nil {
-		e.kept.note("the Go backend failed to run it: " + firstLine(err))
+		e.kept.note("not run: " + firstLine(err))
 		return e.zeros()
 	}
-	e.kept.vector(ours, outputs)
+	e.kept.vector(ours, outputs, judge)
 	return asBuffers(outputs), nil
+}
+
+// outputs are those of the Go backend; else those of the judge that is named.
+func (e *executable) outputs(inputs []*buffer) ([]*buffer, string, error) {
+	if e.inner != nil {
+		outputs, err := e.run(inputs)
+		if err == nil {
+			return outputs, "", nil
+		}
+		e.kept.note("the Go backend failed to run it: " + firstLine(err))
+	}
+	return e.backend.judge.run(e.backend, filepath.Join(e.kept.dir, "graph.pb"), e.kept.inputs(inputs), len(e.Outputs()))
 }
 
 // fits says whether a concrete shape is one that want allows.

@@ -2,8 +2,9 @@
 // once, and keeps both as test cases.
 //
 // With the directory in COREMLC_HARVEST_DIR, each distinct graph becomes DIR/HASH/: graph.pb, graph.safetensors if it has large
-// constants, vectors-N.npz of executions ("in.NAME", "out.NAME"), and origin.json. What the Go backend can't run is only
-// recorded, and executing it yields zeros, so that a test goes on to build its next graphs.
+// constants, vectors-N.npz of executions ("in.NAME", "out.NAME"), and origin.json. What the Go backend can't run is run by
+// another judge (judge.go), so that GoMLX's test still compares with what it expects. Without one, it is only recorded, and
+// executing it yields zeros, so that a test goes on to build its next graphs.
 // A line "harvest: HASH" for each graph tells what the test built that is running.
 package harvest
 
@@ -31,12 +32,15 @@ const (
 	EnvDir     = "COREMLC_HARVEST_DIR"
 	EnvPackage = "COREMLC_HARVEST_PACKAGE"
 	EnvTest    = "COREMLC_HARVEST_TEST"
+	EnvJudge   = "COREMLC_HARVEST_JUDGE"  // command of a process that runs what the Go backend can't
+	EnvAlways  = "COREMLC_HARVEST_ALWAYS" // if not empty, that process runs everything
 )
 
 // Backend records and executes.
 type Backend struct {
 	*record.Backend
 	inner     compute.Backend
+	judge     *judge
 	archive   *archive
 	finalized atomic.Bool
 }
@@ -49,7 +53,8 @@ func New(dir string, options record.Options) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Backend{Backend: record.New(options), inner: inner, archive: &archive{dir: dir}}, nil
+	judge := judgeOf(os.Getenv(EnvJudge))
+	return &Backend{Backend: record.New(options), inner: inner, judge: judge, archive: &archive{dir: dir}}, nil
 }
 
 func init() {
@@ -131,6 +136,9 @@ func (b *builder) Compile() (compute.Executable, error) {
 		return nil, fmt.Errorf("harvest: %w", err)
 	}
 	e := &executable{Recording: recording, backend: b.backend, kept: kept}
+	if os.Getenv(EnvAlways) != "" {
+		return e, nil
+	}
 	if e.inner, err = kept.graph.Build(b.backend.inner); err != nil {
 		e.inner = nil
 		kept.note("recorded only: " + firstLine(err))
