@@ -1,4 +1,4 @@
-"""Loops of few trips, known beforehand, written out: a trip costs more than a small op."""
+"""Loops of few trips, known beforehand, written out, and small constants computed."""
 
 from __future__ import annotations
 
@@ -17,14 +17,23 @@ MAX_OPS = 2048
 
 def unrolled(function: Function) -> Function:
     """The same function, with the loops written out whose conditions constants decide."""
-    if not _has_loop(function.block):
+    if not _is_worth_it(function.block):
         return function
     block = _Unroll(function.opset).block(function.block)
     return replace(function, blocks={function.opset: block})
 
 
-def _has_loop(block: Block) -> bool:
-    return any(op.kind == "while_loop" or any(map(_has_loop, op.blocks)) for op in block.ops)
+def _is_worth_it(block: Block) -> bool:
+    """It has a loop, or an op of constants alone."""
+    return any(
+        op.kind == "while_loop" or _is_constant(op) or any(map(_is_worth_it, op.blocks))
+        for op in block.ops
+    )
+
+
+def _is_constant(op: Op) -> bool:
+    args = (arg for args in op.inputs.values() for arg in args)
+    return op.kind != "const" and bool(op.inputs) and all(literal_of(arg) for arg in args)
 
 
 class _Unroll(Walk):

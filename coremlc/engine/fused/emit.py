@@ -11,13 +11,13 @@ from typing import Any, TypeAlias
 import numpy.typing as npt
 from llvmlite import ir
 
-from coremlc.engine.fused.costs import VIEWS
 from coremlc.engine.fused.loops import Loops, Steps, dims_of, loops_of, squeezed, steps_of
 from coremlc.engine.fused.partition import Part
 from coremlc.engine.fused.rules import RULES
 from coremlc.engine.fused.writer import BIT, BYTE, I64, POINTER, TYPES, Value, Writer
 from coremlc.engine.literals import literal_of, plain
 from coremlc.mil.program import Arg, Literal, Op
+from coremlc.mil.program import Value as MilValue
 from coremlc.mil.types import TensorType
 
 Array: TypeAlias = "npt.NDArray[Any]"
@@ -51,11 +51,14 @@ class _Slot:
 class Body:
     """A region's function, written into a module. The span low..high is of rows, or of elements."""
 
-    def __init__(self, module: Any, name: str, part: Part, array: Resolver) -> None:
+    def __init__(
+        self, module: Any, name: str, part: Part, roots: Mapping[int, MilValue], array: Resolver
+    ) -> None:
         self.part = part
+        self.roots = roots
         self.array = array
         self.shape = dims_of(squeezed(part.ops[0].outputs[0].tensor.shape))
-        self.sources = _sources(part)
+        self.sources = self._sources()
         steps = [s.steps for s in self.sources.values()]
         dense = [steps_of(self.shape, self.shape)] * len(part.outputs)
         self.loops: Loops = loops_of(self.shape, [*steps, *dense])
@@ -116,39 +119,37 @@ class Body:
         b.store(stored, b.gep(start, [i], source_etype=slot.stored))
 
     def _element(self, op: Op, known: Mapping[Key, Value]) -> Value:
-        if op.kind in VIEWS:
-            return self._operand(op, op.inputs["x"][0], known)
         given = {name: self._operand(op, args[0], known) for name, args in op.inputs.items()}
         return RULES[op.kind](self.w, **given)
 
     def _operand(self, op: Op, arg: Arg, known: Mapping[Key, Value]) -> Value:
-        if (id(arg), ()) in known:
-            return known[id(arg), ()]
+        key = self._key(op, arg)
+        if key in known:
+            return known[key]
         literal = literal_of(arg)
-        if literal is None or _is_large(arg):
-            return known[_key(op, arg)]
+        if literal is None:
+            return known[key[0], ()]
         value = plain(literal, self.array)
         return value if isinstance(value, str) else self.w.constant(value)
 
+    def _key(self, op: Op, arg: Arg) -> Key:
+        """An operand as an op reads it."""
+        if not isinstance(arg.type, TensorType):
+            return id(arg), ()
+        shape = dims_of(op.outputs[0].tensor.shape)
+        root = self.roots.get(id(arg), arg)
+        return id(root), steps_of(dims_of(arg.type.shape), shape)
 
-def _sources(part: Part) -> dict[Key, Source]:
-    """What the region reads from memory, once for each way in which it is broadcast."""
-    places = {id(v): place for place, v in enumerate(part.inputs)}
-    found: dict[Key, Source] = {}
-    for op in part.ops:
-        inputs = {"x": op.inputs["x"]} if op.kind in VIEWS else op.inputs
-        for (arg,) in inputs.values():
-            if id(arg) in places or _is_large(arg):
-                key = _key(op, arg)
-                found[key] = Source(arg, key[1], places.get(id(arg)))
-    return found
-
-
-def _key(op: Op, arg: Arg) -> Key:
-    """An operand as an op reads it; a view reads all elements in order."""
-    shape = dims_of(op.outputs[0].tensor.shape)
-    dims = shape if op.kind in VIEWS else dims_of(_type(arg).shape)
-    return id(arg), steps_of(dims, shape)
+    def _sources(self) -> dict[Key, Source]:
+        """What the region reads from memory, once for each way in which it is broadcast."""
+        places = {id(v): place for place, v in enumerate(self.part.inputs)}
+        found: dict[Key, Source] = {}
+        for op in self.part.ops:
+            for (arg,) in op.inputs.values():
+                key = self._key(op, arg)
+                if key[0] in places or _is_large(arg):
+                    found[key] = Source(arg, key[1], places.get(key[0]))
+        return found
 
 
 def _is_large(arg: Arg) -> bool:

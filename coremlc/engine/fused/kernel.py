@@ -15,7 +15,7 @@ from llvmlite import ir
 from coremlc.engine.fused.costs import ADDITION_US, COSTS
 from coremlc.engine.fused.emit import Array, Body, Resolver
 from coremlc.engine.fused.loops import Loops, dims_of
-from coremlc.engine.fused.partition import Part
+from coremlc.engine.fused.partition import Partition
 from coremlc.engine.literals import literal_of, plain
 from coremlc.mil.arrays import STORAGE
 
@@ -26,9 +26,12 @@ SPLIT_US = 150.0
 class Kernels:
     """The machine code of all fused regions of a model; kernels live as long as it does."""
 
-    def __init__(self, parts: Sequence[Part], array: Resolver, threads: int) -> None:
+    def __init__(self, partition: Partition, array: Resolver, threads: int) -> None:
         module = ir.Module()
-        bodies = [Body(module, f"region{i}", part, array) for i, part in enumerate(parts)]
+        parts = [part for part in partition.parts if part.kind == "fused"]
+        bodies = [
+            Body(module, f"region{i}", part, partition.roots, array) for i, part in enumerate(parts)
+        ]
         self._engine = _compiled(str(module))
         self.all = [
             Kernel(body, self._engine.get_function_address(body.function.name), threads)

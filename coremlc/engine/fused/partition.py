@@ -7,11 +7,11 @@ together: a way out of a level and back into it would have to lead down.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal as Word
 
-from coremlc.engine.fused.costs import VIEWS, gain_us, is_simple, saved_us
+from coremlc.engine.fused.costs import gain_us, is_simple, is_view, saved_us
 from coremlc.engine.fused.loops import squeezed
 from coremlc.engine.literals import used_by
 from coremlc.engine.reference import KERNELS
@@ -21,6 +21,9 @@ MAX_OPS = 256
 """Of one loop: LLVM's time grows a little faster than that."""
 MAX_ROUNDS = 8
 """Cuts that are tried: each does without the regions that were poor in the one before."""
+
+CUT_US = 40.0
+"""What another session costs a run: its call, and values that leave its arena."""
 
 Kind = Word["session", "fused"]
 Place = tuple[int, Kind, object, int]
@@ -37,101 +40,136 @@ class Part:
     outputs: list[Value] = field(default_factory=list)
 
 
-def partition(function: Function, least_gain_us: float) -> list[Part]:
-    """The parts of a function of known shapes; none if no loop would save `least_gain_us`."""
-    ops = [op for op in function.block.ops if op.kind != "const"]
-    fixed = _of_constants(ops)
-    if any(v.literal is not None or id(v) in fixed for v in function.block.outputs):
-        return []  # constants need a session to become outputs
-    ops = [op for op in ops if id(op.outputs[0]) not in fixed]
-    fusible = _fusible(ops, fixed)
-    if sum(saved_us(op) for op in ops if id(op) in fusible) < least_gain_us:
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """Parts in order; none if a session is best for the whole function.
+
+    roots: the value that a view has its elements from, by the view's id. Nothing else crosses
+    borders: a loop reads it in the view's shape, a session has the views that it needs.
+    """
+
+    parts: Sequence[Part]
+    roots: Mapping[int, Value]
+
+    def root(self, value: Value) -> Value:
+        return self.roots.get(id(value), value)
+
+
+def partition(function: Function, least_gain_us: float) -> Partition:
+    """A function of known shapes in parts, if there are loops that save `least_gain_us`."""
+    cutter = _Cutter(function)
+    return Partition(cutter.parts(least_gain_us), cutter.roots)
+
+
+class _Cutter:
+    """What the cuts of a function have in common."""
+
+    def __init__(self, function: Function) -> None:
+        self.results = function.block.outputs
+        self.ops: list[Op] = []
+        self.reads: dict[int, list[Value]] = {}
+        """What an op takes, constants aside and views as their roots, by the op's id."""
+        self.roots: dict[int, Value] = {}
+        self.fixed: set[int] = set()
+        """Values that constants alone decide."""
+        self.free: dict[int, Op] = {}
+        """Values that are fixed or views, and their ops: each session has those it needs."""
+        for op in function.block.ops:
+            if op.kind != "const":
+                self._add(op)
+
+    def _add(self, op: Op) -> None:
+        reads = [self.roots.get(id(v), v) for v in used_by(op) if v.literal is None]
+        self.reads[id(op)] = reads
+        is_fixed = op.kind in KERNELS and all(id(v) in self.fixed for v in reads)
+        if is_fixed or is_view(op):
+            self.free |= {id(v): op for v in op.outputs}
+        else:
+            self.ops.append(op)
+        if is_fixed:
+            self.fixed |= {id(v) for v in op.outputs}
+        elif is_view(op):
+            self.roots[id(op.outputs[0])] = reads[0]
+
+    def parts(self, least_gain_us: float) -> list[Part]:
+        """Those of the first cut whose loops are all worth it."""
+        if any(v.literal is not None or id(v) in self.fixed for v in self.results):
+            return []  # constants need a session to become outputs
+        fusible = {
+            id(op) for op in self.ops if is_simple(op) and self.fixed.isdisjoint(self._ids(op))
+        }
+        for _ in range(MAX_ROUNDS):
+            if sum(saved_us(op) for op in self.ops if id(op) in fusible) < least_gain_us:
+                return []
+            parts = self._joined(self._cut(fusible))
+            fused = [part for part in parts if part.kind == "fused"]
+            least = least_gain_us + (CUT_US if len(parts) > 1 else 0)
+            poor = [p for p in fused if gain_us(p.ops, p.inputs, p.outputs) < least]
+            if not poor:
+                return parts if fused else []
+            fusible -= {id(op) for part in poor for op in part.ops}
         return []
-    for _ in range(MAX_ROUNDS):
-        parts = _cut(ops, fusible)
-        _join(parts, fixed, function.block.outputs)
-        fused = [p for p in parts if p.kind == "fused"]
-        poor = [p for p in fused if gain_us(p.ops, p.inputs, p.outputs) < least_gain_us]
-        if not poor:
-            return parts if fused else []
-        fusible -= {id(op) for part in poor for op in part.ops}
-    return []
 
+    def _ids(self, op: Op) -> Iterator[int]:
+        return map(id, self.reads[id(op)])
 
-def _of_constants(ops: Iterable[Op]) -> dict[int, Op]:
-    """Values that constants alone decide, and their ops: a session folds them, each its own."""
-    found: dict[int, Op] = {}
-    for op in ops:
-        known = (id(v) in found for v in used_by(op) if v.literal is None)
-        if op.kind in KERNELS and all(known):
-            found |= {id(v): op for v in op.outputs}
-    return found
+    def _cut(self, fusible: Collection[int]) -> list[Part]:
+        """Parts by level, fused ones also by shape; only their ops yet."""
+        made: dict[Place, Part] = {}
+        places: dict[int, Place] = {}
+        last: dict[tuple[int, object], int] = {}
+        for op in self.ops:
+            sources = [places[i] for i in self._ids(op) if i in places]
+            place = level, kind, shape, number = _place(op, sources, id(op) in fusible, last)
+            part = made.setdefault(place, Part(kind))
+            part.ops.append(op)
+            if kind == "fused" and len(part.ops) == MAX_OPS:
+                last[level, shape] = number + 1
+            places.update((id(v), place) for v in op.outputs)
+        return [made[place] for place in sorted(made, key=lambda p: (p[0], p[3]))]
 
+    def _joined(self, parts: list[Part]) -> list[Part]:
+        """Filled in: what every part takes and gives, and the free ops that a session needs."""
+        maker = {id(v): part for part in parts for op in part.ops for v in op.outputs}
+        wanted = {id(self.roots.get(id(v), v)) for v in self.results}
+        for part in parts:
+            used = {id(v): v for op in part.ops for v in self.reads[id(op)]}
+            part.inputs = [
+                v for i, v in used.items() if maker.get(i) is not part and i not in self.fixed
+            ]
+            wanted |= {id(v) for v in part.inputs}
+        for part in parts:
+            made = [v for op in part.ops for v in op.outputs]
+            part.outputs = [v for v in made if id(v) in wanted]
+            if part.kind == "session" and self.free:
+                part.ops = self._with_free(part.ops)
+        return parts
 
-def _fusible(ops: Sequence[Op], fixed: Collection[int]) -> set[int]:
-    """Ops that a loop can hold; views only where they stand beside another one."""
-    simple = [op for op in ops if is_simple(op) and not any(id(v) in fixed for v in used_by(op))]
-    found = {id(op) for op in simple if op.kind not in VIEWS}
-    made = {id(op.outputs[0]) for op in simple if id(op) in found}
-    wanted = {id(v) for op in simple if id(op) in found for v in used_by(op)}
-    for op in simple:
-        if op.kind in VIEWS and (id(op.inputs["x"][0]) in made or id(op.outputs[0]) in wanted):
-            found.add(id(op))
-            made.add(id(op.outputs[0]))
-    return found
-
-
-def _cut(ops: Iterable[Op], fusible: Collection[int]) -> list[Part]:
-    """Parts by level, fused ones also by shape."""
-    made: dict[Place, Part] = {}
-    places: dict[int, Place] = {}
-    last: dict[tuple[int, object], int] = {}
-    for op in ops:
-        sources = [places[id(v)] for v in used_by(op) if id(v) in places]
-        place = level, kind, shape, number = _place(op, sources, id(op) in fusible, last)
-        part = made.setdefault(place, Part(kind))
-        part.ops.append(op)
-        if kind == "fused" and len(part.ops) == MAX_OPS:
-            last[level, shape] = number + 1
-        places.update((id(v), place) for v in op.outputs)
-    return [made[place] for place in sorted(made, key=lambda p: (p[0], p[3]))]
+    def _with_free(self, ops: Sequence[Op]) -> list[Op]:
+        """The ops and, before the first that needs them, free ones."""
+        found: dict[int, Op] = {}
+        waiting = list(reversed(ops))
+        while waiting:
+            op = waiting.pop()
+            if id(op) in found:
+                continue
+            missing = [self.free[id(v)] for v in used_by(op) if id(v) in self.free]
+            missing = [source for source in missing if id(source) not in found]
+            if missing:
+                waiting += [op, *missing]
+            else:
+                found[id(op)] = op
+        return list(found.values())
 
 
 def _place(
     op: Op, sources: Sequence[Place], is_fused: bool, last: dict[tuple[int, object], int]
 ) -> Place:
-    base = max((level for level, *_ in sources), default=0)
+    base = max((place[0] for place in sources), default=0)
     is_odd = base % 2 == 1
     if not is_fused:
         return base + is_odd, "session", None, 0
     shape = squeezed(op.outputs[0].tensor.shape)
-    joins = is_odd and all(s[2] == shape for s in sources if s[0] == base)
+    joins = is_odd and all(place[2] == shape for place in sources if place[0] == base)
     level = base if joins else base + 1 + is_odd
     return level, "fused", shape, last.get((level, shape), 0)
-
-
-def _join(parts: Sequence[Part], fixed: dict[int, Op], results: Iterable[Value]) -> None:
-    """Fill in what every part takes and gives, and the ops of constants that it needs."""
-    maker = {id(v): part for part in parts for op in part.ops for v in op.outputs}
-    wanted = {id(v) for v in results}
-    for part in parts:
-        used = {id(v): v for op in part.ops for v in used_by(op) if v.literal is None}
-        taken = {i: v for i, v in used.items() if maker.get(i) is not part and i not in fixed}
-        part.inputs = list(taken.values())
-        wanted |= taken.keys()
-    for part in parts:
-        made = [v for op in part.ops for v in op.outputs]
-        part.outputs = [v for v in made if id(v) in wanted]
-        if part.kind == "session":
-            part.ops[:0] = _needed(part.ops, fixed)
-
-
-def _needed(ops: Iterable[Op], fixed: dict[int, Op]) -> list[Op]:
-    """The ops of constants that others need, in order."""
-    wanted = {id(v) for op in ops for v in used_by(op)}
-    found = []
-    for op in reversed(dict.fromkeys(fixed.values())):
-        if any(id(v) in wanted for v in op.outputs):
-            found.append(op)
-            wanted |= {id(v) for v in used_by(op)}
-    return found[::-1]

@@ -168,22 +168,16 @@ def tanh(w: Writer, x: Value) -> Value:
     return functions.tanh(w, x)
 
 
-def _one_plus_exp(w: Writer, x: Value) -> Value:
-    return w.add(functions.exp(w, w.builder.fneg(x)), w.number(1))
-
-
 @rule("sigmoid")
 def sigmoid(w: Writer, x: Value) -> Value:
-    return w.div(w.number(1), _one_plus_exp(w, x))
+    return functions.sigmoid(w, x)
 
 
 @rule("silu")
 def silu(w: Writer, x: Value) -> Value:
-    return w.div(x, _one_plus_exp(w, x))
+    return w.mul(x, functions.sigmoid(w, x))
 
 
 @rule("softplus")
 def softplus(w: Writer, x: Value) -> Value:
-    """max(x, 0) + log(1 + exp(-|x|))."""
-    small = functions.exp(w, w.builder.fneg(w.intrinsic("llvm.fabs", x)))
-    return w.add(functions.log_of_one_plus(w, small), relu(w, x))
+    return functions.softplus(w, x)

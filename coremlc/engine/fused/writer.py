@@ -68,7 +68,9 @@ class Writer:
         return self.builder.fcmp_unordered("uno", x, x)
 
     def intrinsic(self, name: str, *operands: Value) -> Value:
-        function = self.module.declare_intrinsic(name, [operands[0].type])
+        """Of operands of one type, which is the result's too."""
+        kind = ir.FunctionType(operands[0].type, [x.type for x in operands])
+        function = self.module.declare_intrinsic(name, [operands[0].type], kind)
         return self.builder.call(function, operands)
 
     def to_int(self, x: Value) -> Value:
@@ -89,9 +91,7 @@ class Writer:
 
     def multiply_add(self, x: Value, y: Value, z: Value) -> Value:
         """X * y + z, rounded once or twice, as is fast here: for approximations only."""
-        kind = ir.FunctionType(F32, [F32, F32, F32])
-        function = self.module.declare_intrinsic("llvm.fmuladd", [F32], kind)
-        return self.builder.call(function, [x, y, z])
+        return self.intrinsic("llvm.fmuladd", x, y, z)
 
     def bits(self, x: Value) -> Value:
         return self.builder.bitcast(x, I32)

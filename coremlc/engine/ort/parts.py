@@ -11,7 +11,9 @@ from importlib.util import find_spec
 import numpy as np
 
 from coremlc.engine.base import Executable, Model, Options, Used
-from coremlc.engine.fused.partition import Part, partition
+from coremlc.engine.bitwise import with_bitwise_ands
+from coremlc.engine.fused.loops import dims_of
+from coremlc.engine.fused.partition import Part, Partition, partition
 from coremlc.engine.ort.executable import OrtExecutable, thread_count
 from coremlc.engine.ort.tensor import Array
 from coremlc.engine.ort.translate import planned
@@ -21,15 +23,17 @@ from coremlc.mil.program import Block, Function
 from coremlc.mil.types import StateType
 
 Step = Callable[[Sequence[Array]], Sequence[Array]]
+Shape = tuple[int, ...]
 
 
 def load_fixed(model: Model, options: Options, used: Used) -> Executable:
     """Loops of few trips are written out; regions that gain by it become fused loops."""
-    model = replace(model, function=unrolled(model.function))
-    parts = partition(model.function, options.fuse_from_us) if _may_fuse(model.function) else []
-    if not parts:
+    function = with_bitwise_ands(unrolled(model.function), model.array)
+    model = replace(model, function=function)
+    cut = partition(function, options.fuse_from_us) if _may_fuse(function) else None
+    if cut is None or not cut.parts:
         return OrtExecutable(planned(model), options, used)
-    return PartsExecutable(model, options, used, parts)
+    return PartsExecutable(model, options, used, cut)
 
 
 def _may_fuse(function: Function) -> bool:
@@ -39,23 +43,23 @@ def _may_fuse(function: Function) -> bool:
 
 
 class PartsExecutable(Executable):
-    """Values travel between parts as arrays, each in a slot of its own."""
+    """Values travel between parts as arrays, each in a slot; results are the caller's own."""
 
     engine = "onnxruntime"
 
-    def __init__(self, model: Model, options: Options, used: Used, parts: Sequence[Part]) -> None:
+    def __init__(self, model: Model, options: Options, used: Used, cut: Partition) -> None:
         from coremlc.engine.fused.kernel import Kernels  # LLVM is loaded where it is needed
 
         super().__init__(model.inputs, model.outputs)
         self.used = used
         self.threads = thread_count(options)
         self._pool = ThreadPoolExecutor(self.threads - 1, "coremlc") if self.threads > 1 else None
-        self._kernels = Kernels([p for p in parts if p.kind == "fused"], model.array, self.threads)
+        self._kernels = Kernels(cut, model.array, self.threads)
         kernels = iter(self._kernels.all)
         self._sessions: list[OrtExecutable] = []
         slots = {id(v): slot for slot, v in enumerate(model.function.inputs)}
         self._steps: list[tuple[Step, list[int]]] = []
-        for part in parts:
+        for part in cut.parts:
             step = (
                 partial(next(kernels).run, pool=self._pool)
                 if part.kind == "fused"
@@ -63,8 +67,12 @@ class PartsExecutable(Executable):
             )
             self._steps.append((step, [slots[id(v)] for v in part.inputs]))
             slots |= {id(v): len(slots) + i for i, v in enumerate(part.outputs)}
-        results = model.function.block.outputs
-        self._results = {v.name: slots[id(v)] for v in results}
+        self._results: list[tuple[str, int, Shape, bool]] = []
+        taken = set(range(len(model.function.inputs)))
+        for value in model.function.block.outputs:
+            slot, shape = slots[id(cut.root(value))], dims_of(value.tensor.shape)
+            self._results.append((value.name, slot, shape, slot in taken))
+            taken.add(slot)
         self._is_closed = False
 
     def _session(self, part: Part, model: Model, options: Options) -> Step:
@@ -85,12 +93,11 @@ class PartsExecutable(Executable):
         if self._is_closed:
             raise InputError("the executable is closed", fix="load the bundle again")
         values = [features[name] for name in self.inputs]
-        given = len(values)
         for step, slots in self._steps:
             values += step([values[slot] for slot in slots])
         return {
-            name: np.array(values[slot]) if slot < given else values[slot]
-            for name, slot in self._results.items()
+            name: (np.array(values[slot]) if is_taken else values[slot]).reshape(shape)
+            for name, slot, shape, is_taken in self._results
         }
 
     def close(self) -> None:

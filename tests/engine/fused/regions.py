@@ -91,6 +91,14 @@ def _op(
         rng.shuffle(two)
         return dict(zip("xy", two, strict=True))
 
+    if rng.random() < 0.15:  # a view, in which there is a use for it or not
+        x = pick(kind, full[kind])
+        shape = tuple(np.int32(d) for d in x.tensor.shape)
+        other = shape[::-1] if rng.random() < 0.5 else (1, *shape, 1)[:5]
+        if np.prod(other) == np.prod(shape):
+            x = m.add("reshape", x=x, shape=np.array(other, np.int32))
+            x = m.add("abs" if kind != "b" else "logical_not", x=x)
+            return kind, m.add("reshape", x=x, shape=np.array(shape, np.int32))  # type: ignore[return-value]
     match rng.integers(7):
         case 0 | 1 | 2:
             return kind, m.add(pick(kind, EXACT[kind]), **pair(kind))  # type: ignore[arg-type,return-value]
