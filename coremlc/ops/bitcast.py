@@ -14,6 +14,7 @@ from coremlc.ir.literal import TensorData
 from coremlc.ir.op import Array, Exactness, Op, register
 from coremlc.ir.types import TensorType
 from coremlc.ops.binary import Add, Div, LogicalAnd, LogicalOr, Mul, Sub
+from coremlc.ops.bit_patterns import bits, of_bits, width
 from coremlc.ops.bitwise import ShiftLeft, ShiftRightLogical
 from coremlc.ops.compare import Equal, GreaterOrEqual, LessThan, NotEqual
 from coremlc.ops.convert_dtype import ConvertDType, to_int32
@@ -57,12 +58,12 @@ class Bitcast(Op):
         return TensorType(new, x.shape[:-1])
 
     def evaluate(self, x: Array) -> Array:
-        old, new = _width(x.dtype), _width(self.target_dtype.numpy)
-        bits = (_bits(x)[..., None] >> np.arange(old, dtype=np.uint64)) & np.uint64(1)
+        old, new = width(x), self.target_dtype.bits
+        split = (bits(x)[..., None] >> np.arange(old, dtype=np.uint64)) & np.uint64(1)
         shape = x.shape if old >= new else x.shape[:-1]
-        groups = bits.reshape(*shape, max(1, old // new), new)
+        groups = split.reshape(*shape, max(1, old // new), new)
         numbers = (groups << np.arange(new, dtype=np.uint64)).sum(-1, dtype=np.uint64)
-        result = _of_bits(numbers, self.target_dtype.numpy)
+        result = of_bits(numbers, self.target_dtype.numpy)
         return result if old > new else result.reshape(shape)
 
     def decompose(self, g: Graph, x: Node) -> Node:
@@ -78,31 +79,6 @@ class Bitcast(Op):
             x = _float_bits(g, x)
         x = _regrouped(g, x, new.bits)
         return _float_of(g, x, new) if new.is_float else g.add(ConvertDType(new), x)
-
-
-def _width(dtype: np.dtype[np.generic]) -> int:
-    return next(d.bits for d in BY_NAME.values() if d.numpy == dtype)
-
-
-def _bits(x: Array) -> Array:
-    """As uint64."""
-    width = _width(x.dtype)
-    if width < 8:
-        return x.astype(np.int64).astype(np.uint64) & np.uint64((1 << width) - 1)
-    if x.dtype.kind not in "iu":
-        x = np.where(np.isnan(x), np.array(np.nan, x.dtype), x).astype(x.dtype)
-    return np.ascontiguousarray(x).view(f"u{x.dtype.itemsize}").reshape(x.shape).astype(np.uint64)
-
-
-def _of_bits(x: Array, dtype: np.dtype[np.generic]) -> Array:
-    width = _width(dtype)
-    if width < 8:
-        signed = x.astype(np.int64)
-        if dtype == BY_NAME[f"Int{width}"].numpy:
-            signed = (signed ^ (1 << (width - 1))) - (1 << (width - 1))
-        return signed.astype(dtype)
-    narrow = np.ascontiguousarray(x.astype(f"u{dtype.itemsize}"))
-    return narrow.view(dtype).reshape(x.shape)
 
 
 def _unsigned(bits: int) -> DType:

@@ -16,6 +16,7 @@ from coremlc.ir.op import Array, Range
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
+from coremlc.ops.bit_patterns import bits, of_bits, signed, width
 from coremlc.ops.elementwise import Elementwise, constant, is_bool, row, select
 from coremlc.ops.reduce import Reduce, all_true, any_true, odd_true, reduction
 from coremlc.ops.shape import reshape
@@ -30,52 +31,49 @@ _ONES = np.array([i.bit_count() for i in range(256)], np.int32)
 _BYTES = np.array([1, 1 << 8, 1 << 16, 1 << 24], np.int32)
 
 
-def _width(x: Array) -> int:
-    return x.dtype.itemsize * 8
+def _on_bits(f: np.ufunc) -> Callable[..., Array]:
+    """Numpy's op on the bits: it has none of packed dtypes."""
 
+    def evaluate(*xs: Array) -> Array:
+        return of_bits(f(*map(bits, xs)), xs[0].dtype)
 
-def _unsigned(x: Array) -> Array:
-    return x.view(f"u{x.dtype.itemsize}")
-
-
-def _signed(x: Array) -> Array:
-    return x.view(f"i{x.dtype.itemsize}")
+    return evaluate
 
 
 def _counts(x: Array, count: Array) -> tuple[Array, Array]:
-    """(counts that numpy can shift by, where the count is the width or more)."""
-    over = (count < 0) | (count >= _width(x))
-    return np.where(over, 0, count).astype(x.dtype), over
+    """(counts that numpy can shift uint64 by, where the count is the width or more)."""
+    wide = count.astype(np.int64)
+    over = (wide < 0) | (wide >= width(x))
+    return np.where(over, 0, wide).astype(np.uint64), over
 
 
 def _shift_left(x: Array, count: Array) -> Array:
     safe, over = _counts(x, count)
-    return np.where(over, 0, x << safe).astype(x.dtype)
+    return of_bits(np.where(over, np.uint64(0), bits(x) << safe), x.dtype)
 
 
 def _shift_right_logical(x: Array, count: Array) -> Array:
     safe, over = _counts(x, count)
-    shifted = np.asarray(_unsigned(np.asarray(x)) >> _unsigned(safe))
-    return np.where(over, 0, shifted).astype(x.dtype)
+    return of_bits(np.where(over, np.uint64(0), bits(x) >> safe), x.dtype)
 
 
 def _shift_right_arithmetic(x: Array, count: Array) -> Array:
     safe, over = _counts(x, count)
-    last = np.where(over, _width(x) - 1, safe).astype(x.dtype)
-    return (_signed(np.asarray(x)) >> _signed(last)).astype(x.dtype)
+    last = np.where(over, width(x) - 1, safe.astype(np.int64))
+    return of_bits((signed(bits(x), width(x)) >> last).view(np.uint64), x.dtype)
 
 
 def _bit_count(x: Array) -> Array:
-    return np.bitwise_count(_unsigned(np.asarray(x))).astype(x.dtype)
+    return of_bits(np.bitwise_count(bits(x)).astype(np.uint64), x.dtype)
 
 
 def _clz(x: Array) -> Array:
-    rest = _unsigned(np.asarray(x)).copy()
-    length = np.zeros(rest.shape, np.int64)
-    for _ in range(_width(x)):
-        length += rest != 0
-        rest = rest >> np.asarray(1, rest.dtype)
-    return (_width(x) - length).astype(x.dtype)
+    rest = bits(x)
+    zeros = np.full(rest.shape, width(x), np.uint64)
+    for _ in range(width(x)):
+        zeros -= rest != 0
+        rest = rest >> np.uint64(1)
+    return of_bits(zeros, x.dtype)
 
 
 def flat(m: Builder, x: Value) -> Value:
@@ -307,7 +305,7 @@ BitwiseAnd = row(
     "and a table (`gather`).",
     2,
     INTEGER,
-    np.bitwise_and,
+    _on_bits(np.bitwise_and),
     _lower_and,
     interval=_and_range,
 )
@@ -316,7 +314,7 @@ BitwiseOr = row(
     "`(lhs: I[..], rhs: I[..]) -> I[..]`. MIL: the sum less the And.",
     2,
     INTEGER,
-    np.bitwise_or,
+    _on_bits(np.bitwise_or),
     _lower_or,
     interval=hull,
 )
@@ -325,7 +323,7 @@ BitwiseXor = row(
     "`(lhs: I[..], rhs: I[..]) -> I[..]`. MIL: the sum less twice the And.",
     2,
     INTEGER,
-    np.bitwise_xor,
+    _on_bits(np.bitwise_xor),
     _lower_xor,
     interval=hull,
 )
@@ -334,7 +332,7 @@ BitwiseNot = row(
     "`(x: I[..]) -> I[..]`. MIL `sub` from -1.",
     1,
     INTEGER,
-    np.bitwise_not,
+    _on_bits(np.bitwise_not),
     _lower_not,
     interval=lambda x: (-1 - x[1], -1 - x[0]),
 )
@@ -470,9 +468,10 @@ def _reduced(
     name: str, doc: str, f: np.ufunc, kind: str, of_bool: Callable[..., Value]
 ) -> type[Reduce]:
     def evaluate(x: Array, axes: tuple[int, ...]) -> Array:
+        whole = x if x.dtype == np.bool_ else bits(x)
         for axis in sorted(axes, reverse=True):
-            x = f.reduce(x, axis)
-        return np.asarray(x)
+            whole = f.reduce(whole, axis)
+        return np.asarray(whole) if x.dtype == np.bool_ else of_bits(whole, x.dtype)
 
     return reduction(
         name,

@@ -26,6 +26,7 @@ from coremlc.ops import (
 )
 from tests.ops.samples import Reject, Sample, array, pairs, randoms, t
 
+PACKED = ("i2", "u2", "i4", "u4")
 SMALL = ("i8", "u8", "i16", "u16")
 WIDE = ("u32", "i64", "u64")
 BITWISE = (bitwise.BitwiseAnd, bitwise.BitwiseOr, bitwise.BitwiseXor)
@@ -67,7 +68,7 @@ def few(dtype: str) -> np.ndarray:
 
 def _bitwise() -> list[Sample]:
     found = []
-    for d in DTYPES:
+    for d in (*DTYPES, *PACKED):
         for op in BITWISE:
             found.append(Sample(op(), pairs(edges(d), few(d)), note="edges"))
             found.append(Sample(op(), (randoms(d, 2, 1, 4), randoms(d, 1, 3, 4)), note="broadcast"))
