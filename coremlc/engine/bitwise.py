@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from coremlc.engine.literals import literal_of, plain, used_by
-from coremlc.mil.program import Arg, Array, Block, Function, Literal, Op, Value
+from coremlc.engine.literals import alive, literal_of, plain
+from coremlc.mil.program import Arg, Array, Block, Function, Literal, Op
 from coremlc.mil.types import TensorType
 
 TABLE = np.array([i & j for i in range(16) for j in range(16)], np.int32)
@@ -50,7 +50,7 @@ class _Finder:
                 made = Op("bitwise_and", {"x": (x,), "y": (y,)}, op.outputs)
             self.makers.update((id(v), op) for v in op.outputs)
             ops.append(made)
-        return replace(block, ops=tuple(_alive(ops, block.outputs)))
+        return replace(block, ops=tuple(alive(ops, block.outputs)))
 
     def _operands(self, total: Op) -> tuple[Arg, Arg] | None:
         """Of the and that the sum of `TABLE[16 * digits(x) + digits(y)] * WEIGHTS` is."""
@@ -127,14 +127,3 @@ def _number(digits: Array, unit: int) -> Literal | None:
 
 def _shape(arg: Arg) -> tuple[Any, ...]:
     return tuple(getattr(arg.type, "shape", ()))
-
-
-def _alive(ops: Iterable[Op], outputs: Iterable[Value]) -> list[Op]:
-    """The ops that something needs."""
-    wanted = {id(v) for v in outputs}
-    found = []
-    for op in reversed(list(ops)):
-        if op.kind == "write_state" or any(id(v) in wanted for v in op.outputs):
-            found.append(op)
-            wanted |= {id(v) for v in used_by(op)}
-    return found[::-1]

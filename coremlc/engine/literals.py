@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -41,3 +41,14 @@ def _captured(block: Block) -> Iterator[Value]:
     own |= {id(v) for op in block.ops for v in op.outputs}
     found = [v for op in block.ops for v in used_by(op)]
     yield from (v for v in (*found, *block.outputs) if id(v) not in own)
+
+
+def alive(ops: Iterable[Op], outputs: Iterable[Value]) -> list[Op]:
+    """The ops that something needs."""
+    wanted = {id(v) for v in outputs}
+    found = []
+    for op in reversed(list(ops)):
+        if op.kind == "write_state" or any(id(v) in wanted for v in op.outputs):
+            found.append(op)
+            wanted |= {id(v) for v in used_by(op)}
+    return found[::-1]
