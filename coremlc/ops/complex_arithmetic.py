@@ -174,11 +174,12 @@ def modulus(x: Pair) -> Term:
 
 @formula(unary.Sign)
 def sign(x: Pair) -> Pair:
-    """X / |x|; 0 stays as it is."""
+    """X / |x|, first by the greater part, since |x| may overflow; 0 stays as it is."""
     a, b = x
-    size = modulus(x)
-    zero = size.equals(0.0)
-    return where(zero, a, a / size), where(zero, b, b / size)
+    high, ratio = _size(a, b)
+    over = sqrt(ratio * ratio + 1.0)
+    zero = high.equals(0.0)
+    return where(zero, a, a / high / over), where(zero, b, b / high / over)
 
 
 def _polar(log_size: Term, angle: Term) -> Pair:

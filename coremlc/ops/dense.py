@@ -70,7 +70,7 @@ def _scalar(g: Graph, x: Node, value: float) -> Node:
 def _hard_swish(g: Graph, x: Node) -> Node:
     shifted = g.add(Add(), x, _scalar(g, x, 3.0))
     gate = g.add(Clamp(), _scalar(g, x, 0.0), shifted, _scalar(g, x, 6.0))
-    return g.add(Div(), g.add(Mul(), x, gate), _scalar(g, x, 6.0))
+    return g.add(Mul(), x, g.add(Div(), gate, _scalar(g, x, 6.0)))  # 6 x may overflow
 
 
 ACTIVATIONS: dict[str, Activation] = {

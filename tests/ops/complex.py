@@ -69,6 +69,8 @@ def _unary() -> list[Sample]:
     small = plane([0.0, -0.0, 1e-3, -1e-6, 0.3, -0.45, 1.0, -1.0, 2.5, -7.0])
     wide = (unary.Abs, unary.Neg, unary.Sign, unary.Log, unary.Log1p, unary.Sqrt, unary.Rsqrt)
     found = [Sample(op(), (EDGES,), note="edges") for op in wide]
+    far = plane([3e38, -2e38, 1e-45, -1e-40, 0.0])  # whose modulus overflows, or has few bits
+    found.append(Sample(unary.Sign(), (far,), note="far"))
     for op in (unary.Exp, unary.Expm1):
         found.append(Sample(op(), (small,), note="edges"))
         found.append(Sample(op(), (plane([0.0, 1.5, -80.0, 85.0]),), note="large"))

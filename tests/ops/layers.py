@@ -184,6 +184,13 @@ def _layers() -> list[Sample]:
             (array("f32", [[INF], [2]]), array("f32", [[-0.0]]), array("f32", [1])),
             note="infinitetimeszero",
         ),
+        Sample(
+            FusedDense(DenseConfig("hard_swish", "InputOutputs")),
+            (array("f16", [[150.0], [-200.0], [3e-4]]), array("f16", [[110.0]])),
+            frozenset(),
+            *_HALF,
+            note="sixfoldoverflows",
+        ),
         Sample(two, (randoms("f32", 3, 4), randoms("f32", 2, 5, 4)), frozenset(), *wide),
         Sample(
             one, (randoms("f32", 4), randoms("f32", 4, 5)), frozenset({1}), *wide, note="vector"
