@@ -22,7 +22,7 @@ MAX_OPS = 256
 MAX_ROUNDS = 8
 """Cuts that are tried: each does without the regions that were poor in the one before."""
 
-CUT_US = 40.0
+CUT_US = 100.0
 """What another session costs a run: its call, and values that leave its arena."""
 
 Kind = Word["session", "fused"]
