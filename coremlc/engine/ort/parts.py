@@ -18,6 +18,7 @@ from coremlc.engine.ort.executable import OrtExecutable, thread_count
 from coremlc.engine.ort.kept import Shelf
 from coremlc.engine.ort.tensor import Array
 from coremlc.engine.ort.translate import planned
+from coremlc.engine.spare import without_spare_rows
 from coremlc.engine.unroll import unrolled
 from coremlc.errors import InputError
 from coremlc.mil.program import Block, Function
@@ -35,6 +36,7 @@ def load_fixed(
     shelf: where the plan is kept if one session does it all.
     """
     function = with_bitwise_ands(unrolled(model.function), model.array)
+    function = without_spare_rows(function, model.array)
     model = replace(model, function=function)
     cut = partition(function, options.fuse_from_us) if _may_fuse(function) else None
     if cut is None or not cut.parts:
