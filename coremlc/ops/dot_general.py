@@ -108,7 +108,7 @@ class DotGeneral(Op):
             convert = ConvertDType(self.config.accumulator_dtype)
             lhs, rhs = g.add(convert, lhs), g.add(convert, rhs)
         lhs_rest, rhs_rest = self._lhs_rest(lhs.type.rank), self._rhs_rest(rhs.type.rank)
-        batch = tuple(lhs.type.shape[a] for a in self.lhs_batch_axes)
+        batch = tuple(d for a in self.lhs_batch_axes if (d := lhs.type.shape[a]) != 1)
         rows = math.prod(lhs.type.shape[a] for a in lhs_rest)
         inner = math.prod(lhs.type.shape[a] for a in self.lhs_contracting_axes)
         columns = math.prod(rhs.type.shape[a] for a in rhs_rest)

@@ -54,15 +54,15 @@ class SmartBuilder(Builder):
     def add_multi(self, op: Op, *operands: Value) -> tuple[Value, ...]:
         if op.bodies:
             return self._simplest(map_bodies(op, self._body), operands)
-        key = (op, operands)
-        known = self._known(key)
+        known = self.existing(op, *operands)
         if known is not None:
             return known
         results = self._simplest(op, operands)
-        self._seen[key] = results
+        self._seen[op, operands] = results
         return results
 
-    def _known(self, key: tuple[Op, tuple[Value, ...]]) -> tuple[Value, ...] | None:
+    def existing(self, op: Op, *operands: Value) -> tuple[Value, ...] | None:
+        key = (op, operands)
         g: SmartBuilder | None = self
         while g is not None:
             known = g._seen.get(key)

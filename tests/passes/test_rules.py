@@ -2,81 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 
 from coremlc.dtypes import BOOL, F32, I32
-from coremlc.ir import verify
-from coremlc.ir.graph import Graph
-from coremlc.ir.text import print_graph
 from coremlc.ir.types import TensorType
-from coremlc.ops import binary, compare, convert_dtype, leaves, reduce, shape, unary
+from coremlc.ops import compare, convert_dtype, leaves, reduce, shape, unary
 from coremlc.ops.dot_general import matmul
 from coremlc.ops.selection import Where
 from coremlc.passes.pipeline import simplify
 from coremlc.passes.rules import RULES
-from tests.ir.graphs import arrays, const, graph, ops, run, same
+from tests.ir.graphs import const, graph, ops, run
 from tests.ops.control_flow import branch, loop
-
-
-@dataclass(frozen=True)
-class Case:
-    """A graph, and its nodes (without constants) once simplified, in short form."""
-
-    rule: str
-    make: Callable
-    types: tuple[str, ...]
-    text: str
-
-
-def short(graph: Graph) -> str:
-    """`Add(a, 1) Neg(%)`: nodes in a line; constants and inputs by value and name."""
-    names = {v: i.name for v, i in zip(graph.main.parameters, graph.inputs, strict=True)}
-    parts = []
-    for node in graph.main.nodes:
-        (value,) = node.results
-        if node.op.kind == "Constant":
-            data = node.op.value
-            element = data.array[(0,) * data.array.ndim] if data.array.size else "empty"
-            names[value] = f"{element}" if data.is_splat else "const"
-            names[value] += f":{data.type}" if data.type.rank else ""
-            continue
-        names[value] = "%"
-        parts.append(f"{node.op.kind}({', '.join(names[o] for o in node.operands)}):{value.type}")
-    results = ", ".join(names[r] for r in graph.main.results)
-    return " ".join([*parts, "->", results])
-
-
-def wide(g, x, *dims, axes=None):
-    """x broadcast."""
-    kind = x.type.with_shape(dims)
-    return g.add(shape.BroadcastInDim(kind, tuple(range(x.type.rank)) if axes is None else axes), x)
-
-
-def splat(g, value, *dims, dtype=F32):
-    return g.add(leaves.splat(dtype, value, dims))
-
-
-def rev(g, x, *axes):
-    return g.add(shape.Reverse(axes), x)
-
-
-def perm(g, x, *order):
-    return g.add(shape.Transpose(order), x)
-
-
-def dims(g, x, *sizes):
-    return g.add(shape.Reshape(sizes), x)
-
-
-def cut(g, x, starts, limits, strides=None):
-    return g.add(shape.Slice(starts, limits, strides or (1,) * len(starts)), x)
-
-
-ADD, SUB, MUL, DIV, NEG = binary.Add(), binary.Sub(), binary.Mul(), binary.Div(), unary.Neg()
+from tests.passes import regroup_cases
+from tests.passes.rewriting import (
+    ADD,
+    DIV,
+    MUL,
+    NEG,
+    SUB,
+    Case,
+    cut,
+    dims,
+    perm,
+    rev,
+    short,
+    simplified,
+    splat,
+    wide,
+)
 
 SUM = reduce.ReduceSum((0,))
 UNTIL = loop((TensorType(BOOL),), lambda g, p: p, lambda g, p: g.add(unary.LogicalNot(), p))
@@ -184,7 +138,7 @@ FIRED = [
     ),
     Case(
         "implicit", lambda g, a: g.add(NEG, wide(g, a, 4, 2, axes=(1,))), ("f32[2]",),
-        "Reshape(a):f32[1,2] Neg(%):f32[1,2] BroadcastInDim(%):f32[4,2] -> %",
+        "Neg(a):f32[2] Reshape(%):f32[1,2] BroadcastInDim(%):f32[4,2] -> %",
     ),
     Case(
         "implicit",
@@ -340,21 +294,13 @@ NEAR += [
          "Transpose(b):f32[2,3,4] matmul(a, %):f32[2,5,4] -> %"),
     Case("transposed_operand", lambda g, a: g.add(matmul(), a, splat(g, 2.0, 3, 4)),
          ("f32[5,3]",), "matmul(a, 2.0:f32[3,4]):f32[5,4] -> %"),
+    Case("transposed_operand", lambda g, a: g.add(matmul(), perm(g, a, 1, 0), splat(g, 2.0, 3, 4)),
+         ("f32[3,5]",), "Transpose(a):f32[5,3] matmul(%, 2.0:f32[3,4]):f32[5,4] -> %"),
 ]  # fmt: skip
 
 
-def simplified(case: Case) -> Graph:
-    """Also that neither the input changes nor the meaning does."""
-    before = graph(case.make, *case.types)
-    text = print_graph(before)
-    after = simplify(before)
-    assert print_graph(before) == text
-    verify.check(after)
-    for seed in range(3):
-        given = arrays(before, seed)
-        same(run(after, given), run(before, given))
-    assert print_graph(simplify(after)) == print_graph(after)
-    return after
+FIRED += regroup_cases.FIRED
+NEAR += regroup_cases.NEAR
 
 
 @pytest.mark.parametrize("case", FIRED, ids=lambda c: f"{c.rule}-{c.text}")

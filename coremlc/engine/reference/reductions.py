@@ -17,9 +17,6 @@ from coremlc.mil.types import TensorType
 
 Reduction = Callable[[Array, tuple[int, ...]], Array]
 
-PAIRWISE = 128
-"""Numbers from which on numpy adds pairwise."""
-
 
 def _reduce(name: str, function: Reduction) -> None:
     def call(x: Array, axes: Array | None = None, keep_dims: Any = False) -> Array:
@@ -31,12 +28,10 @@ def _reduce(name: str, function: Reduction) -> None:
 
 
 def _sum(x: Array, axes: tuple[int, ...]) -> Array:
-    """Many are added pairwise, as numpy does along a contiguous axis only."""
-    count = math.prod(x.shape[a] for a in axes)
-    if count <= PAIRWISE:
-        return np.asarray(x.sum(axes, dtype=x.dtype, keepdims=True))
+    """Pairwise, as numpy adds along an axis that is contiguous."""
     moved = np.moveaxis(x, axes, range(x.ndim - len(axes), x.ndim))
     rest = moved.shape[: x.ndim - len(axes)]
+    count = math.prod(x.shape[a] for a in axes)
     total = np.ascontiguousarray(moved).reshape(*rest, count).sum(-1, dtype=x.dtype)
     return np.expand_dims(total, axes)
 

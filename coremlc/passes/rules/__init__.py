@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from coremlc.ir.op import Op
-from coremlc.passes.rules import algebra, broadcast, control, movement, products, sink
+from coremlc.passes.rules import (
+    algebra,
+    broadcast,
+    control,
+    movement,
+    products,
+    regroup,
+    sink,
+)
 from coremlc.passes.rules.rule import Rule
 
 RULES: dict[type[Op], tuple[Rule, ...]] = {}
 """Rules by the op kind at their root, in the order in which they are tried."""
 
-for _family in (movement, broadcast, algebra, sink, products, control):
+for _family in (movement, broadcast, algebra, sink, regroup, products, control):
     for _kinds, _rule in _family.RULES:
         for _kind in _kinds:
             RULES[_kind] = (*RULES.get(_kind, ()), _rule)

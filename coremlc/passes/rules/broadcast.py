@@ -5,6 +5,8 @@ from __future__ import annotations
 from coremlc.ir.graph import Builder, Value
 from coremlc.ir.op import REGISTRY, Op
 from coremlc.ir.types import TensorType
+from coremlc.ops.convert_dtype import ConvertDType
+from coremlc.ops.dense import FusedGelu
 from coremlc.ops.elementwise import Elementwise
 from coremlc.ops.leaves import Constant, splat
 from coremlc.ops.selection import Where
@@ -57,7 +59,7 @@ def _shape(values: list[Value]) -> tuple[int, ...]:
 
 def _elementwise() -> tuple[type[Op], ...]:
     rows = [cls for cls in REGISTRY.values() if issubclass(cls, Elementwise)]
-    return (*rows, Where)
+    return (*rows, Where, FusedGelu, ConvertDType)
 
 
 ELEMENTWISE = _elementwise()

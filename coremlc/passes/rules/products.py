@@ -17,9 +17,11 @@ def transposed_operand(g: Builder, op: matmul, operands: Operands, out: TensorTy
     """`matmul(Transpose(x), y) -> matmul(x, y, transpose_x)`, and so for y, of the last two axes.
 
     A constant that is the transposed view of stored elements is used as it is stored: it is written
-    without a copy, and once, whoever else uses it.
+    without a copy, and once, whoever else uses it. What is multiplied by a constant is not: that
+    becomes `linear`, which transposes nothing.
     """
-    x, y = (_untransposed(g, operand) for operand in operands)
+    y = _untransposed(g, operands[1])
+    x = None if isinstance(operands[1].op, Constant) else _untransposed(g, operands[0])
     if x is None and y is None:
         return None
     left = operands[0] if x is None else x
