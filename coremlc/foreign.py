@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from coremlc import dtypes
-from coremlc.errors import FormatError, UsageError
+from coremlc.bundle import entry_name
+from coremlc.errors import FormatError
 from coremlc.mil.description import Feature
 from coremlc.mil.program import Array, Function, Literal
 from coremlc.mil.types import StateType, TensorType
@@ -23,30 +24,6 @@ _DTYPES = {
     **{f"int{bits}": f"Int{bits}" for bits in (8, 16, 32, 64)},
     **{f"uint{bits}": f"Uint{bits}" for bits in (8, 16, 32, 64)},
 }
-
-
-def entry_name(bundle: Bundle, wanted: str | None = None) -> str:
-    """The function to run: the wanted one, the only one, the model's default, `main`.
-
-    Raises:
-        UsageError: there is no such function, or several and none of them stands out.
-    """
-    known = bundle.program.functions
-    if wanted is not None and wanted not in known:
-        raise UsageError(
-            f"the model has no function {wanted!r}",
-            fix=f"choose one: --function {' or '.join(known)}",
-        )
-    if wanted is not None or len(known) == 1:
-        return wanted if wanted is not None else next(iter(known))
-    default = bundle.description.default_function if bundle.is_described else ""
-    for name in (default, "main"):
-        if name in known:
-            return name
-    raise UsageError(
-        f"the model has {len(known)} functions and no default",
-        fix=f"choose one: --function {' or '.join(known)}",
-    )
 
 
 def ports(bundle: Bundle, function: str | None) -> tuple[tuple[Port, ...], tuple[Port, ...]]:

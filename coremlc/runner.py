@@ -15,12 +15,10 @@ import numpy.typing as npt
 from coremlc import arrays as files
 from coremlc import dtypes, engine
 from coremlc.bundle import Bundle, read_bundle
+from coremlc.cache import local_of
 from coremlc.compare import difference
 from coremlc.engine import ComputeUnits, EngineName, Executable, Used
-from coremlc.engine.base import raise_all
-from coremlc.errors import InputError, UsageError, Where, at
-from coremlc.foreign import entry_name
-from coremlc.mil.wellformed import faults
+from coremlc.errors import InputError, UsageError, Where
 from coremlc.port import Port
 from coremlc.report import (
     ComputeUnitsReport,
@@ -102,17 +100,14 @@ def load(bundle: Path | str, options: EngineOptions | None = None) -> Model:
     if not path.exists():
         raise UsageError(f"there is no bundle {path}", fix="check the path")
     content = read_bundle(path)
-    content.make_runnable()
-    name = entry_name(content, how.function)
-    with at(Where(file=str(path))):
-        raise_all(faults(content.program.functions[name]))
     executable = engine.load(
         content,
         engine=how.engine,
         compute_units=how.compute_units,
         strict_units=how.strict_units,
         threads=how.threads,
-        function=name,
+        function=how.function,
+        local=local_of(path),
     )
     return Model(content, executable, how.function)
 

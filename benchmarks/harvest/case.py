@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from coremlc.signature import Signature
 from coremlc.targets import DEFAULT
 
 SEED = 0
+GO = "gomlx"
+"""The judge that is GoMLX's Go backend."""
 
 
 @dataclass
@@ -29,11 +31,16 @@ class Case:
 
     path: Path
     origin: Mapping[str, Any] = field(default_factory=dict)
-    vectors: list[Mapping[str, Array]] = field(default_factory=list)
+    vectors: Sequence[Mapping[str, Array]] = field(default_factory=list)
 
     @property
     def name(self) -> str:
         return self.path.name
+
+    @property
+    def judge(self) -> str:
+        """Who computed the outputs of the vectors."""
+        return str(self.origin.get("judge") or GO)
 
     @staticmethod
     def load(path: Path) -> Case:
@@ -43,11 +50,16 @@ class Case:
 
     def read(self, vector: Mapping[str, Array]) -> Graph:
         """The graph, its named axes of the sizes that the vector has."""
-        dims: dict[str, int] = {}
-        for name, axes in symbols(self.path / "graph.pb").items():
-            shape = vector[f"in.{name}"].shape if f"in.{name}" in vector else ()
-            dims |= {s: shape[i] if i < len(shape) else 2 for i, s in axes.items()}
-        return read(self.path / "graph.pb", dims)
+        return sized(self.path, {name: x.shape for name, x in vector.items()})
+
+
+def sized(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> Graph:
+    """The graph of a directory, its named axes of the sizes that its inputs (`in.NAME`) have."""
+    dims: dict[str, int] = {}
+    for name, axes in symbols(path / "graph.pb").items():
+        shape = shapes.get(f"in.{name}", ())
+        dims |= {s: shape[i] if i < len(shape) else 2 for i, s in axes.items()}
+    return read(path / "graph.pb", dims)
 
 
 def symbols(path: Path) -> dict[str, dict[int, str]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.harvest.case import Case, inputs_of, is_random, outputs_of, random_states
+from benchmarks.harvest.case import GO, Case, inputs_of, is_random, outputs_of, random_states
 from benchmarks.harvest.truth import Truths, is_near
 from benchmarks.harvest.variants import VARIANTS, freed, stated
 from coremlc import dtypes
@@ -38,7 +38,8 @@ class Verdict:
     """passed, refused, failed; unjudged where there is nothing to compare with; same where the
     variant is."""
     judge: str = ""
-    """Whose outputs were compared: `gomlx`, or `numpy` where the Go backend has none."""
+    """Whose outputs were compared: those of GoMLX's Go backend (`gomlx`), or, where that has none,
+    of `xla` or `numpy`."""
     why: str = ""
     by_conditioning: bool = False
     """Passed only since GoMLX's own float result is that uncertain."""
@@ -70,7 +71,7 @@ class _Trial:
     """What is due: GoMLX's outputs, else those of numpy's rules."""
     states: set[str] = field(default_factory=set)
     """Outputs whose third word is open."""
-    judge: str = "gomlx"
+    judge: str = ""
 
     def run(self) -> None:
         if not self._attempt(list(self.found), self._prepare):
@@ -94,17 +95,18 @@ class _Trial:
         return verdict is None
 
     def _prepare(self) -> None:
+        self.judge = self.case.judge
         graph = self.case.read(self.vector)
         given = inputs_of(graph, self.vector)
         self.wanted = outputs_of(graph, self.vector)
         self.states = random_states(graph) if is_random(graph) else set()
         if self.variant == "free":
-            found = freed(graph, given)
+            found = freed(graph, given, drawn=self.judge == GO)
             if found is None:
                 raise _SameError
             graph, given = found
-        if is_random(graph):
-            self.wanted = {}  # GoMLX's Go backend draws other bits
+        if is_random(graph) and self.judge == GO:
+            self.wanted = {}  # it draws other bits
         self.graph, self.given = stated(graph, given), given
 
     def _evaluate(self, truths: Truths) -> None:

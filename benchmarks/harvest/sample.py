@@ -135,7 +135,7 @@ def main() -> None:
     options = parser.parse_args()
     if not options.expect:
         archive = Path(options.archive)
-        known = json.loads(Path(__file__).with_name("known.json").read_text())
+        known = json.loads(Path(__file__).with_name("graphs.json").read_text())
         write(choose([p.parent for p in archive.glob("graphs/*/graph.pb")], set(known)))
         print(f"{SAMPLE.stat().st_size} bytes")
     expect()

@@ -18,7 +18,7 @@ ROUNDING = 30.0
 """How many times the error of rounding GoMLX's own may be before it counts as another meaning."""
 
 Truth: TypeAlias = tuple[Array, Array, Array]
-"""The output in float64; how far from it GoMLX's is, and one that is rounded after each op."""
+"""The output in float64; how far from it GoMLX's is, and those that are computed in float32."""
 
 
 class Truths:
@@ -37,16 +37,19 @@ class Truths:
         if self._known is None:
             self._known = {}
             try:
-                exact = precise(self._graph.main, self._given, _as_double)
-                single = precise(self._graph.main, self._given, _as_single)
+                exact, *narrow = (
+                    precise(self._graph.main, self._given, rounded)
+                    for rounded in (_as_double, _as_single, _in_single)
+                )
             except TimeoutError:
                 raise
             except Exception:
                 return None
-            for output, e, s in zip(self._graph.outputs, exact, single, strict=True):
+            for output, e, a, b in zip(self._graph.outputs, exact, *narrow, strict=True):
                 w = self._wanted[output.name]
                 with np.errstate(all="ignore"):
-                    self._known[output.name] = e, _distance(w, e), _distance(s, e)
+                    rounding = np.fmax(_distance(a, e), _distance(b, e))
+                    self._known[output.name] = e, _distance(w, e), rounding
         return self._known.get(name)
 
 
@@ -63,10 +66,19 @@ def _as_double(x: Array, dtype: DType) -> Array:
 
 
 def _as_single(x: Array, dtype: DType) -> Array:
-    """As the target computes: float64 in float32."""
+    """Rounded after each op, as the target has floats: float64 as float32."""
+    return _as_double(_narrow(x, dtype), dtype)
+
+
+def _in_single(x: Array, dtype: DType) -> Array:
+    """Each op computed by numpy in float32, so that sums and transforms lose what they do there."""
+    x = _narrow(x, dtype)
+    return x.astype(np.float32) if dtype.is_float and x.dtype.itemsize < 4 else x
+
+
+def _narrow(x: Array, dtype: DType) -> Array:
     narrow = {"Float64": np.float32, "Complex128": np.complex64}
-    x = x.astype(narrow.get(dtype.name, dtype.numpy), copy=False)
-    return _as_double(x, dtype)
+    return x.astype(narrow.get(dtype.name, dtype.numpy), copy=False)
 
 
 def precise(

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.harvest.pcg import drawn
+from benchmarks.harvest.pcg import drawn as go_bits
 from coremlc import dtypes
 from coremlc.ir.graph import Builder, Function, Graph, Input, Node, Value, substitute
 from coremlc.ir.op import Array
@@ -25,10 +25,15 @@ QUANTIZED = ("FusedQuantizedDense", "QuantizedEmbeddingLookup")
 INT32 = dtypes.I32.limits
 
 
-def freed(graph: Graph, given: Mapping[str, Array]) -> tuple[Graph, dict[str, Array]] | None:
-    """The `free` graph and its inputs; None if it has no leaves. Quantized weights stay."""
+def freed(
+    graph: Graph, given: Mapping[str, Array], *, drawn: bool
+) -> tuple[Graph, dict[str, Array]] | None:
+    """The `free` graph and its inputs; None if it has no leaves. Quantized weights stay.
+
+    drawn: random bits are leaves too, with those that GoMLX's Go backend draws.
+    """
     weights = {o for n in graph.main.nodes if n.op.kind in QUANTIZED for o in n.operands}
-    bits = drawn(graph.main, list(given.values()))
+    bits = go_bits(graph.main, list(given.values())) if drawn else {}
     g = Builder()
     g.parameters = list(graph.main.parameters)
     inputs, given = list(graph.inputs), dict(given)

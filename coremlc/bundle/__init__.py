@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from coremlc.bundle.apple import compile_with_apple as compile_with_apple
     from coremlc.bundle.read import Bundle as Bundle
+    from coremlc.bundle.read import entry_name as entry_name
     from coremlc.bundle.read import read_bundle as read_bundle
     from coremlc.bundle.verify import Problem as Problem
     from coremlc.bundle.verify import verify_bundle as verify_bundle
@@ -23,6 +24,7 @@ _PLACES = {
     "Problem": "verify",
     "compile_package": "write",
     "compile_with_apple": "apple",
+    "entry_name": "read",
     "read_bundle": "read",
     "verify_bundle": "verify",
     "write_mlmodelc": "write",

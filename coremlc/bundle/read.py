@@ -12,7 +12,7 @@ import numpy as np
 from coremlc.bundle.coremldata import CoreMLData, parse_coremldata
 from coremlc.bundle.files import reading, resolve
 from coremlc.bundle.package import model_file
-from coremlc.errors import FormatError
+from coremlc.errors import FormatError, UsageError
 from coremlc.mil.blob import BlobFile
 from coremlc.mil.buffers import has_buffers, without_buffers
 from coremlc.mil.description import ModelDescription, description_from_bytes
@@ -211,6 +211,30 @@ def read_bundle(path: Path) -> Bundle:
     if path.is_dir() and not (path / "Data").is_dir():
         return CompiledBundle(path)
     return PackageBundle(path, model_file(path))
+
+
+def entry_name(bundle: Bundle, wanted: str | None = None) -> str:
+    """The function to run: the wanted one, the only one, the model's default, `main`.
+
+    Raises:
+        UsageError: there is no such function, or several and none of them stands out.
+    """
+    known = bundle.program.functions
+    if wanted is not None and wanted not in known:
+        raise UsageError(
+            f"the model has no function {wanted!r}",
+            fix=f"choose one: --function {' or '.join(known)}",
+        )
+    if wanted is not None or len(known) == 1:
+        return wanted if wanted is not None else next(iter(known))
+    default = bundle.description.default_function if bundle.is_described else ""
+    for name in (default, "main"):
+        if name in known:
+            return name
+    raise UsageError(
+        f"the model has {len(known)} functions and no default",
+        fix=f"choose one: --function {' or '.join(known)}",
+    )
 
 
 def _user_defined(data: bytes) -> dict[str, str]:

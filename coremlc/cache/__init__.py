@@ -2,6 +2,6 @@
 
 from coremlc.cache.key import Key, Part
 from coremlc.cache.place import cache_root
-from coremlc.cache.store import Entry, Outcome, Store
+from coremlc.cache.store import Entry, Outcome, Store, local_of
 
-__all__ = ["Entry", "Key", "Outcome", "Part", "Store", "cache_root"]
+__all__ = ["Entry", "Key", "Outcome", "Part", "Store", "cache_root", "local_of"]

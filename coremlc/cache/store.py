@@ -23,6 +23,7 @@ from typing import Any, TypeAlias
 
 from coremlc.cache.key import Key
 from coremlc.cache.manifest import (
+    LOCAL,
     NAME,
     DamageError,
     Manifest,
@@ -235,6 +236,13 @@ class Store:
         finally:
             if held:
                 lock.release()
+
+
+def local_of(bundle: Path) -> Path | None:
+    """Where what this machine knows of a bundle may lie, if the bundle is one of the cache."""
+    root = bundle.absolute().parent
+    is_entry = bundle.name == BUNDLE and root == Store().path(root.name)
+    return root / LOCAL if is_entry else None
 
 
 def _verify(root: Path, manifest: Manifest, *, thorough: bool) -> None:

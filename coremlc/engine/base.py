@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from coremlc.errors import (
     RefusedError,
     UsageError,
     Where,
+    at,
 )
 from coremlc.mil.arrays import STORAGE
 from coremlc.mil.program import BlobRef, Function, Literal, Op, Program
@@ -30,8 +31,10 @@ from coremlc.mil.types import StateType, TensorType
 
 if TYPE_CHECKING:
     from coremlc.bundle import Bundle
+    from coremlc.engine.ort.kept import Shelf
 
 Array: TypeAlias = "npt.NDArray[Any]"
+E = TypeVar("E", bound="Executable | None")
 Resolver: TypeAlias = Callable[[Literal], Array]
 EngineName = typing.Literal["auto", "coreml", "onnxruntime", "reference"]
 ComputeUnits = typing.Literal["all", "cpu-only", "cpu-and-gpu", "cpu-and-ne"]
@@ -251,26 +254,57 @@ def load(
     threads: int | None = None,
     spin: bool = True,
     function: str | None = None,
+    local: Path | None = None,
 ) -> Executable:
-    """Load a `.mlmodelc` bundle on an engine."""
+    """Load a `.mlmodelc` bundle on an engine.
+
+    local: a directory where an engine may keep what it made of the bundle, for the next time.
+
+    Raises:
+        FormatError: the program makes no sense.
+    """
+    from coremlc.bundle import read_bundle
+
     options = Options(compute_units, strict_units, threads, spin)
     engine = chosen(engine)
+    content = read_bundle(bundle) if isinstance(bundle, Path) else bundle
+    shelf = None
+    if engine == "onnxruntime" and function is None and local is not None:
+        from coremlc.engine.ort.kept import Shelf
+
+        shelf = Shelf.of(content.root, local)
+    if shelf is not None:
+        used = _portable_units(options)
+        kept = _timed(lambda: shelf.load(options, used))
+        if kept is not None:
+            return kept
     if engine == "coreml":
         from coremlc.engine.coreml import load_coreml
 
-        return _timed(lambda: load_coreml(_path_of(bundle), options, function))
-    from coremlc.bundle import read_bundle
-
-    content = read_bundle(bundle) if isinstance(bundle, Path) else bundle
-    model = Model(pick_function(content.program, function), content.array, content.weights_root)
-    return _start(model, engine, options)
+        return _timed(lambda: load_coreml(content, options, function))
+    body = content.program.functions[sound_function(content, function)]
+    return _start(Model(body, content.array, content.weights_root), engine, options, shelf)
 
 
-def _path_of(bundle: Bundle | Path) -> Path:
-    return bundle if isinstance(bundle, Path) else Path(bundle.root)
+def sound_function(content: Bundle, wanted: str | None) -> str:
+    """The name of the function to run, which makes sense.
+
+    Raises:
+        CoremlcError: it makes none, or it is not clear which one to run.
+    """
+    from coremlc.bundle import entry_name
+    from coremlc.mil.wellformed import faults
+
+    content.make_runnable()
+    name = entry_name(content, wanted)
+    with at(Where(file=str(content.root))):
+        raise_all(faults(content.program.functions[name]))
+    return name
 
 
-def _start(model: Model, engine: EngineName, options: Options) -> Executable:
+def _start(
+    model: Model, engine: EngineName, options: Options, shelf: Shelf | None = None
+) -> Executable:
     used = _portable_units(options)
     if engine == "reference":
         from coremlc.engine.reference.executable import ReferenceExecutable
@@ -283,15 +317,17 @@ def _start(model: Model, engine: EngineName, options: Options) -> Executable:
 
         has_state = any(isinstance(v.type, StateType) for v in model.function.inputs)
         flexible = is_flexible(model.function) and not has_state
-        start = FlexibleExecutable if flexible else load_fixed
-        return _timed(lambda: start(model, options, used))
+        if flexible:
+            return _timed(lambda: FlexibleExecutable(model, options, used))
+        return _timed(lambda: load_fixed(model, options, used, shelf))
     raise UsageError(f"engine {engine!r} can't load this", fix="use 'onnxruntime' or 'reference'")
 
 
-def _timed(make: Callable[[], Executable]) -> Executable:
+def _timed(make: Callable[[], E]) -> E:
     start = time.perf_counter()
     executable = make()
-    executable.load_ms = (time.perf_counter() - start) * 1e3
+    if executable is not None:
+        executable.load_ms = (time.perf_counter() - start) * 1e3
     return executable
 
 

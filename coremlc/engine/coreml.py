@@ -9,15 +9,17 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from coremlc.engine.base import Array, ComputeUnits, Executable, Options, Used, pick_function
+from coremlc.engine.base import Array, ComputeUnits, Executable, Options, Used, sound_function
 from coremlc.errors import InputError, MachineError
 from coremlc.mil.arrays import STORAGE
 from coremlc.mil.types import StateType, TensorType
+
+if TYPE_CHECKING:
+    from coremlc.bundle import Bundle
 
 _UNITS: dict[ComputeUnits, str] = {
     "all": "ALL",
@@ -27,7 +29,7 @@ _UNITS: dict[ComputeUnits, str] = {
 }
 
 
-def load_coreml(bundle: Path, options: Options, function: str | None) -> Executable:
+def load_coreml(bundle: Bundle, options: Options, function: str | None) -> Executable:
     """Load a bundle with Core ML; off the Mac, an error that says what to do."""
     if sys.platform != "darwin":
         raise MachineError(
@@ -36,19 +38,17 @@ def load_coreml(bundle: Path, options: Options, function: str | None) -> Executa
         )
     import coremltools as ct
 
-    from coremlc.bundle import read_bundle
-
-    content = read_bundle(bundle)
-    body = pick_function(content.program, function)
+    name = sound_function(bundle, function)
+    body = bundle.program.functions[name]
     units = getattr(ct.ComputeUnit, _UNITS[options.compute_units])
-    many = len(content.program.functions) > 1
+    many = len(bundle.program.functions) > 1
     try:
         model = ct.models.CompiledMLModel(
-            str(bundle), compute_units=units, function_name=function if many else None
+            str(bundle.root), compute_units=units, function_name=name if many else None
         )
     except RuntimeError as error:
         raise MachineError(
-            f"Core ML does not load {bundle}: {error}",
+            f"Core ML does not load {bundle.root}: {error}",
             fix="check the bundle with `coremlc inspect --verify`; needs the target's macOS",
         ) from error
     inputs = {v.name: v.type for v in body.inputs if isinstance(v.type, TensorType)}

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from coremlc.dtypes import BOOL, BY_NUMPY, NUMBER, REAL, DType
+from coremlc.dtypes import BOOL, BY_NUMPY, F32, HALF, NUMBER, REAL, DType
 from coremlc.errors import ShapeError
 from coremlc.ir.graph import Builder as Graph
 from coremlc.ir.graph import Value as Node
@@ -24,6 +24,7 @@ from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
 from coremlc.ops.binary import Add, Max, Min, Mul
 from coremlc.ops.conv_general import Axis, Dims, Pair, inverse
+from coremlc.ops.convert_dtype import ConvertDType
 from coremlc.ops.elementwise import check_dtype
 from coremlc.ops.leaves import constant, splat
 from coremlc.ops.pad import Pad
@@ -120,6 +121,9 @@ class ReduceWindow(Op):
             return g.add(splat(out.dtype, 0, out.shape))
         if self._is_pool(input.type):
             return self._pool(g, input)
+        if input.type.dtype in HALF and self.reduction_type in ("Sum", "Product"):  # rounded once
+            wide = self.decompose(g, g.add(ConvertDType(F32), input))
+            return g.add(ConvertDType(out.dtype), wide)
         fill = g.add(constant(input.type.dtype, neutral))
         x = g.add(Pad(tuple(row.as_pad for row in self.rows)), input, fill)
         combine = REDUCTIONS[self.reduction_type].op

@@ -121,6 +121,24 @@ def elementwise() -> Iterator[Case]:
     yield Case("softplus_parametric", {"x": x, "alpha": C(alpha), "beta": C(alpha)})
 
 
+def columns() -> Iterator[Case]:
+    """Beside a last axis of 1, and divisions by powers of two."""
+    floats, halves, ints = (x.reshape(-1, 1) for x in (EDGE, EDGE16, INTS))
+    for kind in ARITHMETIC + COMPARE:
+        yield Case(kind, {"x": floats, "y": 1.5}, "upright")
+        yield Case(kind, {"x": C(np.float16(-2)), "y": halves}, "upright-f16")
+        yield Case(kind, {"x": ints[None], "y": C(np.array([7], np.int32))}, "upright-i32")
+    yield Case("threshold", {"x": ints, "alpha": 3}, "upright")
+    yield Case("clip", {"x": floats, "alpha": -1.0, "beta": 2.0}, "upright")
+    yield Case("select", {"cond": floats > 0, "a": floats, "b": -1.0}, "upright")
+    digits = (1 << 4 * np.arange(8)).astype(np.int32)
+    for kind in ("real_div", "floor_div", "mod"):
+        for bit in (0, 1, 16, 30):
+            yield Case(kind, {"x": INTS, "y": 1 << bit}, f"bit-{bit}")
+        yield Case(kind, {"x": ints, "y": C(digits)}, "digits")
+        yield Case(kind, {"x": ints, "y": C(digits | 2)}, "no-digits")
+
+
 def casts() -> Iterator[Case]:
     wide = np.array(
         [0.3, -0.3, 2.9, -2.9, 127.5, 128, -129, 255.5, 256, 32768, 65536, 2**24 + 1, 2**31 - 128,

@@ -41,18 +41,20 @@ def outer() -> Iterator[Case]:
         for spoil in (1.0, np.nan):
             x = seeded(rows, 200)
             x[rows // 2, 9] = spoil
-            for kind in ("reduce_max", "reduce_min", "reduce_sum", "reduce_mean"):
-                yield Case(kind, {"x": x, "axes": [0]}, f"{rows}-{spoil}", atol=1e-5)
+            for kind in ("reduce_max", "reduce_min"):
+                yield Case(kind, {"x": x, "axes": [0]}, f"{rows}-{spoil}")
+            for kind in ("reduce_sum", "reduce_mean"):
+                yield Case(kind, {"x": abs(x), "axes": [0]}, f"{rows}-{spoil}")
         whole = seeded(2, rows, 200, dtype=np.int32)
         yield Case("reduce_max", {"x": whole, "axes": [1], "keep_dims": True}, f"int-{rows}")
     for shape in ((2500, 3), (50, 60, 4), (3, 2100)):
-        x = seeded(*shape)
+        x = abs(seeded(*shape))
         for kind in ("reduce_sum", "reduce_mean", "reduce_sum_square", "reduce_l1_norm"):
             for count in range(1, len(shape) + 1):
                 axes = list(range(count))
-                yield Case(kind, {"x": x, "axes": axes}, f"{shape}-{axes}", atol=1e-5)
+                yield Case(kind, {"x": x, "axes": axes}, f"{shape}-{axes}")
                 kept = {"x": x, "axes": axes, "keep_dims": True}
-                yield Case(kind, kept, f"{shape}-{axes}-keep", atol=1e-5)
+                yield Case(kind, kept, f"{shape}-{axes}-keep")
 
 
 def ints() -> Iterator[Case]:

@@ -55,6 +55,8 @@ DIFFERENT = {
     "real_div-i32-zero": "as above",
     "floor_div-f32": "Python's // there; floor(x / y) as documented here",
     "floor_div-f16": "as above",
+    "floor_div-upright": "as above",
+    "floor_div-upright-f16": "as above",
     "floor_div-i32": "x // 0 is 0 there; XLA's -1 here",
     "floor_div-i32-zero": "as above",
     "mod-i32": "x mod 0 is 0 there; XLA's x here",

@@ -19,6 +19,7 @@ from tests.engine.programs import C, Maker, agree, one_op, run_all
 
 CASES = [
     *cases.elementwise(),
+    *cases.columns(),
     *cases.casts(),
     *cases.reductions(),
     *cases.products(),

@@ -233,6 +233,8 @@ def _windows() -> list[Sample]:
             _window(kind, randoms("f32", 2, 3), (1, 1), pads=((2, 2), (0, 1)), note="padding")
         )
         found.append(_window(kind, randoms("f32"), (), note="rank0"))
+        huge = array("f16", [6e4, 6e4, -6e4, 300, 300, 0.01])  # in halves, a step would overflow
+        found.append(_window(kind, huge, (3,), note="huge"))
     pads = ((49, 0),)
     found.append(_window("Sum", randoms("f32", 50), (50,), pads=pads, note="cumulative"))
     found.append(

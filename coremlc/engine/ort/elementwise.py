@@ -4,17 +4,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 import numpy as np
 
 from coremlc.engine.ort.emitter import LARGE, Emitter, Name
-from coremlc.engine.ort.registry import recipe
-from coremlc.engine.ort.tensor import T, float_of
+from coremlc.engine.ort.registry import Function, Result, recipe
+from coremlc.engine.ort.tensor import T, const_of, float_of
 from coremlc.mil.arrays import STORAGE
 from coremlc.mil.types import TensorType
 
 SELECT_BY_BITS = 4096
 """From this many elements on, a full-shape select by bits is faster than Where."""
+
+
+def elementwise(*names: str) -> Callable[[Function], Function]:
+    """A wide recipe of operands that are broadcast; scalars as `Emitter.scalar` has them."""
+
+    def register(function: Function) -> Function:
+        @wraps(function)
+        def leveled(g: Emitter, **operands: Any) -> Result:
+            tensors = [x for x in operands.values() if isinstance(x, T)]
+            rank = max(x.rank for x in tensors)
+            if all(x.shape[-1:] in ((), (1,)) for x in tensors):
+                operands = {name: _with_axes(x, rank) for name, x in operands.items()}
+            return function(g, **operands)
+
+        recipe(*names, wide=True)(leveled)
+        return function
+
+    return register
+
+
+def _with_axes(x: Any, rank: int) -> Any:
+    """A constant of one element, of that rank."""
+    if not isinstance(x, T) or not x.is_const or x.value is None or x.value.size != 1:
+        return x
+    return T(x.dtype, (1,) * rank, value=x.value.reshape((1,) * rank))
 
 
 def _direct(mil: str, onnx: str) -> None:
@@ -23,7 +50,7 @@ def _direct(mil: str, onnx: str) -> None:
     def binary(g: Emitter, x: T, y: T) -> str:
         return g.node(onnx, x, y)
 
-    recipe(mil, wide=True)(binary)
+    elementwise(mil)(binary)
 
 
 def _unary(mil: str, onnx: str) -> None:
@@ -76,7 +103,7 @@ for _mil, _onnx in {
     _unary(_mil, _onnx)
 
 
-@recipe("not_equal", wide=True)
+@elementwise("not_equal")
 def not_equal(g: Emitter, x: T, y: T) -> str:
     return g.node("Not", g.node("Equal", x, y))
 
@@ -93,7 +120,7 @@ def exp2(g: Emitter, x: T) -> str:
 
 def _with_epsilon(g: Emitter, x: T, epsilon: T | None, default: float) -> Name:
     value = np.float32(float_of(epsilon, default))
-    return g.node("Add", x, g.const(value)) if value else x
+    return g.node("Add", x, g.scalar(value, x)) if value else x
 
 
 @recipe("log", wide=True)
@@ -104,123 +131,15 @@ def log(g: Emitter, x: T, epsilon: T | None = None) -> str:
 @recipe("rsqrt", wide=True)
 def rsqrt(g: Emitter, x: T, epsilon: T | None = None) -> str:
     root = g.node("Sqrt", _with_epsilon(g, x, epsilon, 1e-12))
-    return g.node("Div", g.const(np.float32(1)), root)
+    return g.node("Div", g.scalar(1, x), root)
 
 
 @recipe("inverse", wide=True)
 def inverse(g: Emitter, x: T, epsilon: T | None = None) -> str:
-    return g.node("Div", g.const(np.float32(1)), _with_epsilon(g, x, epsilon, 1e-4))
+    return g.node("Div", g.scalar(1, x), _with_epsilon(g, x, epsilon, 1e-4))
 
 
-# --- division ------------------------------------------------------------------------------
-
-
-def _is_plain_divisor(y: T) -> bool:
-    """Proved to hold neither 0 (ORT raises) nor -1 (INT_MIN / -1 kills the process)."""
-    value = y.value if y.is_const else None
-    return value is not None and not np.isin(value, (0, -1)).any()
-
-
-def _is_positive(y: T) -> bool:
-    value = y.value if y.is_const else None
-    return value is not None and bool((value > 0).all())
-
-
-def _one(g: Emitter, y: T, value: int) -> str:
-    return g.const(np.asarray(value, STORAGE[y.dtype].numpy))
-
-
-def _int_division(g: Emitter, x: T, y: T, guarded: bool, *, floor: bool) -> tuple[str, str]:
-    """(quotient, remainder) for divisors other than 0 and -1; guarded divisors become 1."""
-    divisor: Name = y
-    if guarded:
-        bad = g.node("Or", g.node("Equal", y, _one(g, y, 0)), g.node("Equal", y, _one(g, y, -1)))
-        divisor = g.where(bad, _one(g, y, 1), y)
-    quotient = g.node("Div", x, divisor)
-    rest = g.node("Sub", x, g.node("Mul", quotient, divisor))
-    if not floor:
-        return quotient, rest
-    zero = _one(g, y, 0)
-    below = g.node("Less", rest, zero)
-    if not _is_positive(y):
-        differ = g.node("Xor", below, g.node("Less", divisor, zero))
-        below = g.node("And", g.node("Not", g.node("Equal", rest, zero)), differ)
-    adjust = g.cast(below, y.dtype)
-    return (
-        g.node("Sub", quotient, adjust),
-        g.node("Add", rest, g.node("Mul", adjust, divisor)),
-    )
-
-
-def _guarded_quotient(g: Emitter, x: T, y: T, quotient: str) -> str:
-    """X / -1 is -x (wrapping), x / 0 is -1."""
-    minus = _one(g, y, -1)
-    negated = g.where(g.node("Equal", y, minus), g.node("Neg", x), quotient)
-    return g.where(g.node("Equal", y, _one(g, y, 0)), minus, negated)
-
-
-def _usually_plain(
-    g: Emitter, y: T, out: tuple[TensorType, ...], write: Callable[[T, bool], str]
-) -> str:
-    """`write(y, guarded)`: guards cost far more than a look at all divisors for 0 and -1."""
-    if _is_plain_divisor(y):
-        return write(y, False)
-    if not y.is_static or y.size < LARGE:
-        return write(y, True)
-    # y * (y + 1), which wraps, is 0 for these two only: one factor is odd.
-    product = g.node("Mul", y, g.node("Add", y, _one(g, y, 1)))
-    plain = g.node("ReduceMin", g.cast(product, "bool"), keepdims=0)
-    return g.branch(plain, lambda: write(y, False), lambda: write(y, True), out[0])
-
-
-@recipe("real_div", wide=True)
-def real_div(g: Emitter, x: T, y: T, out: tuple[TensorType, ...]) -> str:
-    if x.is_float:
-        return g.node("Div", x, y)
-
-    def write(y: T, guarded: bool) -> str:
-        quotient = _int_division(g, x, y, guarded, floor=False)[0]
-        return _guarded_quotient(g, x, y, quotient) if guarded else quotient
-
-    return _usually_plain(g, y, out, write)
-
-
-@recipe("floor_div", wide=True)
-def floor_div(g: Emitter, x: T, y: T, out: tuple[TensorType, ...]) -> str:
-    if x.is_float:
-        return g.node("Floor", g.node("Div", x, y))
-
-    def write(y: T, guarded: bool) -> str:
-        quotient = _int_division(g, x, y, guarded, floor=True)[0]
-        return _guarded_quotient(g, x, y, quotient) if guarded else quotient
-
-    return _usually_plain(g, y, out, write)
-
-
-@recipe("mod", wide=True)
-def mod(g: Emitter, x: T, y: T, out: tuple[TensorType, ...]) -> str:
-    """The sign of the divisor."""
-
-    def write(y: T, guarded: bool) -> str:
-        rest = _int_division(g, x, y, guarded, floor=True)[1]
-        return g.where(g.node("Equal", y, _one(g, y, 0)), x, rest) if guarded else rest
-
-    return _float_mod(g, x, y) if x.is_float else _usually_plain(g, y, out, write)
-
-
-def _float_mod(g: Emitter, x: T, y: T) -> str:
-    zero = g.const(np.float32(0))
-    rest = g.node("Mod", x, y, fmod=1)
-    below = g.node("Less", y, zero)
-    is_zero = g.node("Equal", rest, zero)
-    differ = g.node("Xor", g.node("Less", rest, zero), below)
-    wrong = g.node("And", differ, g.node("Not", is_zero))
-    moved = g.choose(wrong, g.node("Add", rest, y), rest)
-    signed_zero = g.choose(below, np.float32(-0.0), np.float32(0))
-    return g.choose(is_zero, signed_zero, moved)
-
-
-@recipe("pow", wide=True)
+@elementwise("pow")
 def power(g: Emitter, x: T, y: T) -> str:
     if x.is_float:
         return g.node("Pow", x, y)
@@ -254,7 +173,7 @@ def _int_power(g: Emitter, x: T, y: T) -> str:
 # --- select and cast ------------------------------------------------------------------------
 
 
-@recipe("select", wide=True)
+@elementwise("select")
 def select(g: Emitter, cond: T, a: T, b: T) -> str:
     if a.dtype == "bool":
         kept = g.node("And", cond, a)
@@ -287,13 +206,13 @@ def _select_bits(g: Emitter, cond: T, a: T, b: T) -> str:
 
 @recipe("clip", wide=True)
 def clip(g: Emitter, x: T, alpha: T, beta: T) -> str:
-    low, high = np.float32(float_of(alpha, 0)), np.float32(float_of(beta, 0))
-    return g.node("Min", g.node("Max", x, g.const(low)), g.const(high))
+    low, high = (g.scalar(float_of(value, 0), x) for value in (alpha, beta))
+    return g.node("Min", g.node("Max", x, low), high)
 
 
 @recipe("threshold", wide=True)
 def threshold(g: Emitter, x: T, alpha: T) -> str:
-    return g.node("Max", x, g.const(np.asarray(alpha.value, STORAGE[x.dtype].numpy)))
+    return g.node("Max", x, g.scalar(const_of(alpha, "alpha"), x))
 
 
 @recipe("cast")

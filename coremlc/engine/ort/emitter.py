@@ -39,7 +39,7 @@ class Scope:
 class Emitter:
     """One ONNX model under construction."""
 
-    def __init__(self, opset: int = 26) -> None:
+    def __init__(self, opset: int = 28) -> None:
         self.model = ModelProto()
         self.model.ir_version = 10
         for domain, version in (("", opset), ("com.microsoft", 1)):
@@ -137,6 +137,15 @@ class Emitter:
         proto.raw_data = data
         self._constants[key] = str(proto.name)
         return str(proto.name)
+
+    def scalar(self, value: Any, beside: T) -> str:
+        """A constant for every element of a tensor.
+
+        Along a last axis of 1 ORT repeats one of no axes element by element, 25 times as slow as
+        one that has as many axes.
+        """
+        array = np.asarray(value, STORAGE[beside.dtype].numpy)
+        return self.const(array.reshape((1,) * beside.rank if beside.shape[-1:] == (1,) else ()))
 
     def i64(self, *values: int) -> str:
         """A vector of int64, as shapes and axes are."""

@@ -15,8 +15,10 @@ from coremlc.engine.bitwise import with_bitwise_ands
 from coremlc.engine.fused.loops import dims_of
 from coremlc.engine.fused.partition import Part, Partition, partition
 from coremlc.engine.ort.executable import OrtExecutable, thread_count
+from coremlc.engine.ort.kept import Shelf
 from coremlc.engine.ort.tensor import Array
 from coremlc.engine.ort.translate import planned
+from coremlc.engine.spare import without_spare_rows
 from coremlc.engine.unroll import unrolled
 from coremlc.errors import InputError
 from coremlc.mil.program import Block, Function
@@ -26,13 +28,20 @@ Step = Callable[[Sequence[Array]], Sequence[Array]]
 Shape = tuple[int, ...]
 
 
-def load_fixed(model: Model, options: Options, used: Used) -> Executable:
-    """Loops of few trips are written out; regions that gain by it become fused loops."""
+def load_fixed(
+    model: Model, options: Options, used: Used, shelf: Shelf | None = None
+) -> Executable:
+    """Loops of few trips are written out; regions that gain by it become fused loops.
+
+    shelf: where the plan is kept if one session does it all.
+    """
     function = with_bitwise_ands(unrolled(model.function), model.array)
+    function = without_spare_rows(function, model.array)
     model = replace(model, function=function)
     cut = partition(function, options.fuse_from_us) if _may_fuse(function) else None
     if cut is None or not cut.parts:
-        return OrtExecutable(planned(model), options, used)
+        made = OrtExecutable if shelf is None else shelf.keep
+        return made(planned(model), options, used)
     return PartsExecutable(model, options, used, cut)
 
 

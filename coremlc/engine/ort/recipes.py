@@ -2,6 +2,7 @@
 
 from coremlc.engine.ort import activations as activations
 from coremlc.engine.ort import blocks as blocks
+from coremlc.engine.ort import division as division
 from coremlc.engine.ort import elementwise as elementwise
 from coremlc.engine.ort import extremes as extremes
 from coremlc.engine.ort import indexing as indexing

@@ -17,6 +17,9 @@ from coremlc.mil.types import TensorType
 
 Reduction = Callable[[Array, tuple[int, ...]], Array]
 
+PAIRWISE = 128
+"""Numbers from which on numpy adds pairwise."""
+
 
 def _reduce(name: str, function: Reduction) -> None:
     def call(x: Array, axes: Array | None = None, keep_dims: Any = False) -> Array:
@@ -28,10 +31,12 @@ def _reduce(name: str, function: Reduction) -> None:
 
 
 def _sum(x: Array, axes: tuple[int, ...]) -> Array:
-    """Pairwise, as numpy adds along an axis that is contiguous."""
+    """Many are added pairwise, as numpy does along a contiguous axis only."""
+    count = math.prod(x.shape[a] for a in axes)
+    if count <= PAIRWISE:
+        return np.asarray(x.sum(axes, dtype=x.dtype, keepdims=True))
     moved = np.moveaxis(x, axes, range(x.ndim - len(axes), x.ndim))
     rest = moved.shape[: x.ndim - len(axes)]
-    count = math.prod(x.shape[a] for a in axes)
     total = np.ascontiguousarray(moved).reshape(*rest, count).sum(-1, dtype=x.dtype)
     return np.expand_dims(total, axes)
 
