@@ -1,4 +1,8 @@
-"""Generates docs/cli.md and docs/ops.md. Run by `make docs`; `--check` fails if they are stale."""
+"""Generates docs/cli.md and docs/ops.md, and the table of ops that docs/ops.md shows.
+
+Run by `make docs`. `--check` fails if the documents are stale; that the table is true is proved by
+tests/ops/test_table.py.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from pathlib import Path
 import click
 
 from coremlc.cli.group import cli
-from coremlc.ops_table import markdown
+from coremlc.ops_table import TABLE, markdown
 
 ROOT = Path(__file__).parent.parent
 HEAD = """# Command line
@@ -48,14 +52,25 @@ def commands(command: click.Command, path: str, parent: click.Context | None) ->
             yield from commands(inner, f"{path} {name}", context)
 
 
+def table() -> str:
+    """ops_table.json: what the tests' samples of ops become."""
+    sys.path.insert(0, str(ROOT))
+    from tests.ops import survey
+
+    return survey.table()
+
+
 def main() -> int:
-    """Write both files, or compare them."""
+    """Write the files, or compare the documents."""
+    checks = "--check" in sys.argv[1:]
+    if not checks:
+        TABLE.write_text(table(), encoding="utf-8")
     texts = {
         "docs/cli.md": "\n".join([HEAD, *commands(cli, "coremlc", None)]),
         "docs/ops.md": markdown(),
     }
     stale = [n for n, t in texts.items() if not (ROOT / n).is_file() or (ROOT / n).read_text() != t]
-    if "--check" in sys.argv[1:]:
+    if checks:
         sys.stderr.write("".join(f"{name} is stale: make docs\n" for name in stale))
         return 1 if stale else 0
     for name in stale:

@@ -226,7 +226,7 @@ def test_warnings_are_told_on_a_hit_too(tmp_path):
     assert "float64" in first.warnings[0]
 
 
-@pytest.mark.parametrize("name", ["einsum", "lstm"])
+@pytest.mark.parametrize("name", ["einsum", "g2p"])
 def test_mil_ops_count_those_of_loops_too(name):
     graph = FIXTURES / name / "graph.pb"
     assert compile_graph(graph).mil_ops == sum(inspect(str(graph)).ops.values())

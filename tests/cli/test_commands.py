@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 
 import numpy as np
@@ -247,12 +248,24 @@ def test_cache_commands(graph, cache_dir):
 
 
 def test_ops():
-    rows = as_json("ops")["ops"]
-    assert all(list(row) == ["name", "how", "meaning", "reason"] for row in rows)
-    assert {row["how"] for row in rows} == {"lowered", "decomposed", "refused"}
-    assert all(row["reason"] for row in rows if row["how"] == "refused")
-    assert all(row["meaning"] for row in rows if row["how"] != "refused")
-    assert "MIL" in invoke("ops", "add").stdout
+    report = as_json("ops")
+    assert list(report) == ["ops", "summary"]
+    keys = "name how meaning reason group dtypes exactness targets mil_ops refusals"
+    assert all(" ".join(row) == keys for row in report["ops"])
+    assert {row["how"] for row in report["ops"]} == {"lowered", "decomposed", "declined"}
+    assert all(bool(row["reason"]) == (row["how"] == "declined") for row in report["ops"])
+    table = invoke("ops", "--target", "ios15").stdout
+    assert report["summary"] in table
+    assert re.search(r"Abs +lowered +I F C +rounded +1 +iOS15\+ +\(x: N", table)
+
+
+def test_one_op():
+    report = as_json("ops", "Bitcast")
+    assert list(report) == ["op", "attributes", "text"]
+    assert report["op"]["refusals"][0]["case"] == "f64"
+    table = invoke("ops", "bitcast").stdout
+    for told in ("target_dtype: DType", "u8, u16", "exactness   exact", "Core ML has no such bits"):
+        assert told in table
 
 
 def test_doctor():

@@ -24,6 +24,7 @@ from coremlc.ops.control_flow import If, While
 from coremlc.ops.leaves import constant
 from coremlc.ops.reduce import ReduceMax
 from coremlc.ops.selection import Where
+from coremlc.ops.shape import Reverse
 from coremlc.ops.sort import Sort
 from coremlc.ops.unary import Abs, LogicalNot, Neg, Sin
 from tests.ops.samples import INF, NAN, Reject, Sample, array, edges, randoms, t
@@ -137,6 +138,12 @@ SPIN = loop(
     ),
 )
 
+TURN = loop(
+    (t("f32", 2), S),
+    lambda g, x, i: g.add(LessThan(), i, number(g, "i32", 3)),
+    lambda g, x, i: (g.add(Reverse((0,)), x), g.add(Add(), i, number(g, "i32", 1))),
+)
+
 
 def collatz(dtype: str) -> While:
     """Steps of n -> n / 2 or 3 n + 1 until it is 1, 60 at most; small integers wrap."""
@@ -182,6 +189,7 @@ LOOPS = [
     *(Sample(doubling(d), (array(d, [1, 2, 3]),)) for d in ("f32", "f16", "i32", "f64")),
     Sample(SWAP, (array("i32", 3), randoms("f32", 2), randoms("f32", 2, seed=1), TRUE)),
     Sample(SWAP, (array("i32", 3), randoms("f32", 2), randoms("f32", 2, seed=1), FALSE)),
+    Sample(TURN, (randoms("f32", 2), array("i32", 0)), note="moves"),
     Sample(SPIN, (array("i32", 0), array("c64", [1 + 2j, -3j])), note="complex"),
     Sample(collatz("i64"), (array("i64", 2**40 + 1), array("i64", 0)), note="beyond int32"),
     *(Sample(collatz(d), (array(d, 27), array("i64", 0)), note=d) for d in ("i32", "u8", "u32")),
