@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from coremlc.engine.ort.bounds import bounds_of
 from coremlc.engine.ort.distinct import has_distinct_items, has_distinct_rows, reaches
 from coremlc.engine.ort.emitter import Emitter, Name
 from coremlc.engine.ort.registry import recipe
@@ -29,12 +30,17 @@ def _index(
         elif clamp:
             value = np.clip(value, -bound, bound - 1)
         return g.const(value)
-    index: Name = indices if indices.dtype == dtype else g.cast(indices, dtype)
-    if validate:
-        return g.where(g.node("Less", index, g.const(np.zeros((), kind))), g.const(bound), index)
-    if not clamp:
-        return g.use(index)
-    return g.node("Min", g.node("Max", index, g.const(-bound)), g.const(bound - 1))
+    if indices.shape[-1:] == (1,):  # see `Emitter.scalar`
+        bound = bound.reshape((1,) * indices.rank)
+    index = g.use(indices) if indices.dtype == dtype else g.cast(indices, dtype)
+    low, high = bounds_of(indices)
+    if validate and low < 0:
+        return g.where(g.node("Less", index, g.const(bound * 0)), g.const(bound), index)
+    if clamp and low < -min(dims):
+        index = g.node("Max", index, g.const(-bound))
+    if clamp and high >= min(dims):
+        index = g.node("Min", index, g.const(bound - 1))
+    return index
 
 
 @recipe("gather")

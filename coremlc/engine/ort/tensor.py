@@ -29,6 +29,7 @@ class T:
         "_load",
         "_value",
         "blob",
+        "bounds",
         "dtype",
         "extent",
         "items_differ",
@@ -62,6 +63,8 @@ class T:
         """Whether it is proved to hold no value twice; None until asked."""
         self.rows_differ: bool | None = None
         """The same for vectors along the last axis."""
+        self.bounds: tuple[int, int] | None = None
+        """The least and the greatest it holds at most; None where only its dtype tells."""
         self._value = None if callable(value) else value
         self._load = value if callable(value) else None
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from coremlc.engine.base import Model, raise_all, unknown_op, where_of
 from coremlc.engine.literals import literal_of, plain
-from coremlc.engine.ort.distinct import carry
+from coremlc.engine.ort import bounds, distinct
 from coremlc.engine.ort.emitter import Emitter, declare
 from coremlc.engine.ort.plan import Plan, output_name, state_names
 from coremlc.engine.ort.recipes import RECIPES
@@ -173,7 +173,8 @@ class Translator:
         names = [result] if isinstance(result, str) else result
         for value, name in zip(op.outputs, names, strict=True):
             self.bind(value, name, wide=rule.is_wide)
-        carry(op.kind, arguments, self.known[id(op.outputs[0])])
+        for known in (bounds, distinct):
+            known.carry(op.kind, arguments, self.known[id(op.outputs[0])])
 
     def _state_name(self, op: Op) -> str:
         if len(self.g.scopes) > 1:
