@@ -77,7 +77,7 @@ fuzz-bundles: $(STAMP) ## 10,000 damaged bundles: no traceback, no hang, little 
 	$(BIN)/python benchmarks/fuzz_bundles.py --jobs $(JOBS) --json benchmarks/fuzz_bundles.json
 
 fuzz-ops: $(STAMP) ## N random op cases in all, going on from the record: the oracle against both engines
-	$(BIN)/python benchmarks/fuzz_ops.py -N $(or $(N),100000) --jobs $(JOBS) --json $(or $(JSON),benchmarks/fuzz_ops.json)
+	$(BIN)/python -m benchmarks.fuzz -N $(or $(N),100000) --jobs $(JOBS) --json $(or $(JSON),benchmarks/FUZZ.json)
 
 harvest: $(STAMP) ## collect the graphs of GoMLX's own tests in out/harvest (needs Go; QUICK=1 leaves out slow ones)
 	$(BIN)/python scripts/harvest.py --jobs $(JOBS) $(if $(QUICK),--quick)

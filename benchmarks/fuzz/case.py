@@ -6,19 +6,20 @@ import random
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.fuzz_draws import SAMPLES, drawer, sampled
-from benchmarks.fuzz_values import MOST, PACKED, Array, Fixed, Operand, chance
+from benchmarks.fuzz.draws import SAMPLES, drawer, sampled
+from benchmarks.fuzz.values import MOST, PACKED, PLAIN, WAYS, Array, Fixed, Operand, chance
 from coremlc import dtypes
 from coremlc.errors import CoremlcError, ShapeError
 from coremlc.ir import evaluate
 from coremlc.ir.graph import Builder, Graph, Input, Output
 from coremlc.ir.literal import TensorData
 from coremlc.ir.op import REGISTRY, Op
-from coremlc.ir.types import MAX_RANK, TensorType
+from coremlc.ir.types import TensorType
 from coremlc.ops.leaves import Constant
 
 KINDS = sorted(k for k, op in REGISTRY.items() if op.gomlx and not op.refused)
@@ -28,12 +29,14 @@ _STEPS = """
 """
 STEPS = frozenset(_STEPS.split())
 """Composites whose steps overflow where the whole does not."""
-BOUND = 2.0**20
-"""Magnitude of what they are given, infinities apart."""
-TURNS = 8
-"""Rounds of values for each op, attributes and types."""
+BOUND = {dtypes.F16: 2.0**6}
+"""Magnitude of what they are given, infinities apart; in the other dtypes 2**20."""
+TURNS = WAYS
+"""Rounds of values for each op, attributes and types: each mixture once."""
 TRIES = 50
 """Draws that break the contract before a sample is taken."""
+SAMPLED = 0.1
+"""How often one is taken anyway."""
 
 
 class OracleError(Exception):
@@ -42,7 +45,7 @@ class OracleError(Exception):
 
 @dataclass(frozen=True)
 class Case:
-    """One op on random operands, with other elements in each of TURNS rounds."""
+    """One op on random operands, with other elements in each of up to TURNS rounds."""
 
     name: str
     """What makes it again: `seed=7`."""
@@ -58,22 +61,39 @@ class Case:
     def types(self) -> tuple[TensorType, ...]:
         return tuple(x.type for x in self.operands)
 
-    def arrays(self, turn: int) -> list[Array]:
-        """The operands of a round."""
+    @cached_property
+    def rounds(self) -> tuple[Sequence[Array], ...]:
+        """The operands in each round; no two have the same inputs."""
+        found: dict[tuple[bytes, ...], Sequence[Array]] = {}
+        for turn in range(TURNS):
+            given = self._arrays(turn)
+            inputs = [x for i, x in enumerate(given) if i not in self.constants]
+            found.setdefault(tuple(x.tobytes() for x in inputs), given)
+        return tuple(found.values())
+
+    def _arrays(self, turn: int) -> list[Array]:
         found = [x.array(0 if i in self.constants else turn) for i, x in enumerate(self.operands)]
         if self.op.kind in STEPS:
             found = [_bounded(x) for x in found]
         return [np.ascontiguousarray(x).reshape(x.shape) for x in found]
 
-    def expected(self, turn: int) -> tuple[Array, ...]:
+    def plain(self) -> Case:
+        """The same on ordinary numbers alone, in one round."""
+        made = [
+            Fixed(replace(x, way=PLAIN).array(0)) if isinstance(x, Operand) else x
+            for x in self.operands
+        ]
+        return replace(self, operands=tuple(made), ranges=())
+
+    def expected(self, given: Sequence[Array]) -> tuple[Array, ...]:
         """What the oracle says of a round; OracleError if it fails."""
         try:
-            return evaluate.apply(self.op, self.arrays(turn), self.results)
+            return evaluate.apply(self.op, given, self.results)
         except CoremlcError:
             raise
         except Exception as error:
-            given = ",".join(t.dtype.short for t in self.types)
-            raise OracleError(f"{self.op.kind}({given}): {place(error)}") from error
+            kinds = ",".join(t.dtype.short for t in self.types)
+            raise OracleError(f"{self.op.kind}({kinds}): {place(error)}") from error
 
 
 def draw(rng: random.Random, only: str = "", name: str = "") -> Case:
@@ -83,7 +103,7 @@ def draw(rng: random.Random, only: str = "", name: str = "") -> Case:
     constants = {
         i
         for i, x in enumerate(operands)
-        if chance(rng, 0.25) or x.type.dtype in PACKED or not x.type.size  # such are no inputs
+        if chance(rng, 0.25) or x.type.dtype in PACKED  # which no input has
     }
     for sample in SAMPLES[kind.kind]:
         if sample.op is op:
@@ -101,25 +121,26 @@ def of_seed(seed: int, only: str = "") -> Case:
 def _allowed(
     kind: type[Op], rng: random.Random
 ) -> tuple[Op, list[Operand | Fixed], tuple[TensorType, ...]]:
-    """A draw within the op's contract whose results are neither empty nor large."""
+    """A draw within the op's contract whose results are not large."""
+    seldom = bool(SAMPLES[kind.kind]) and chance(rng, SAMPLED)
     for attempt in range(10 * TRIES):
-        op, operands = (drawer(kind) if attempt < TRIES else sampled)(kind, rng)
+        op, operands = (sampled if seldom or attempt >= TRIES else drawer(kind))(kind, rng)
         types = [x.type for x in operands]
         try:
             found = op.infer(*types)
         except ShapeError:
             continue
         results = found if isinstance(found, tuple) else (found,)
-        fits = all(t.rank <= MAX_RANK and t.size <= MOST for t in (*results, *types))
-        if fits and all(r.size for r in results):
-            return op, operands, results
+        if all(t.size <= MOST for t in (*results, *types)):
+            return op, list(operands), results
     raise AssertionError(f"{kind.kind}: no draw is allowed")
 
 
 def _bounded(x: Array) -> Array:
     if x.dtype == bool or not dtypes.BY_NUMPY[x.dtype].is_float:
         return x
-    return np.where(np.isfinite(x), x.astype(float).clip(-BOUND, BOUND), x).astype(x.dtype)
+    most = BOUND.get(dtypes.BY_NUMPY[x.dtype], 2.0**20)
+    return np.where(np.isfinite(x), x.astype(float).clip(-most, most), x).astype(x.dtype)
 
 
 def _range(rng: random.Random, case: Case, i: int) -> tuple[int, int] | None:
@@ -127,7 +148,9 @@ def _range(rng: random.Random, case: Case, i: int) -> tuple[int, int] | None:
     t = case.types[i]
     if not t.dtype.is_integer or i in case.constants:
         return None
-    found = np.concatenate([case.operands[i].array(turn).ravel() for turn in range(TURNS)])
+    found = np.concatenate([given[i].ravel() for given in case.rounds])
+    if not found.size:
+        return None
     low, high = int(found.min()), int(found.max())
     if chance(rng, 0.2):
         return low, high
@@ -141,23 +164,23 @@ def graph_of(cases: Sequence[Case]) -> Graph:
     results, inputs, outputs = [], [], []
     for n, case in enumerate(cases):
         values = []
-        for i, (x, t) in enumerate(zip(case.arrays(0), case.types, strict=True)):
+        for i, (x, t) in enumerate(zip(case.rounds[0], case.types, strict=True)):
             if i in case.constants:
                 values.append(g.add(Constant(TensorData(t.dtype, x))))
                 continue
             values.append(g.parameter(t))
-            inputs.append(Input(f"x{n}_{i}", range=case.ranges[i]))
+            inputs.append(Input(f"x{n}_{i}", range=case.ranges[i] if case.ranges else None))
         results += g.add_multi(case.op, *values)
         outputs += [Output(f"y{n}_{i}") for i in range(len(case.results))]
     return Graph(g.finish(*results), tuple(inputs), tuple(outputs))
 
 
 def inputs_of(cases: Sequence[Case], turn: int) -> dict[str, Array]:
-    """The inputs of that graph in a round."""
+    """The inputs of that graph in a round; of cases with fewer rounds, of one of theirs."""
     return {
         f"x{n}_{i}": x
         for n, case in enumerate(cases)
-        for i, x in enumerate(case.arrays(turn))
+        for i, x in enumerate(case.rounds[turn % len(case.rounds)])
         if i not in case.constants
     }
 

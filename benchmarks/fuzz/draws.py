@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import collections
 import math
-import random
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.fuzz_values import (
+import numpy as np
+
+from benchmarks.fuzz import layers
+from benchmarks.fuzz.values import (
     MOST,
+    ORDERED,
     PACKED,
+    WHOLE,
+    Drawn,
     Fixed,
     Operand,
+    Rng,
     chance,
     dim,
     dims,
@@ -23,25 +29,22 @@ from benchmarks.fuzz_values import (
     values,
 )
 from coremlc import dtypes
-from coremlc.dtypes import DType
 from coremlc.ir.graph import Builder
+from coremlc.ir.literal import TensorData
 from coremlc.ir.op import REGISTRY, Op
 from coremlc.ir.types import TensorType
-from coremlc.ops.conv_general import ConvolveAxesConfig, Pair
-from coremlc.ops.dense import DenseConfig
-from coremlc.ops.dot_general import DotGeneralConfig
 from coremlc.ops.elementwise import Elementwise
+from coremlc.ops.leaves import constant
 from coremlc.ops.pad import PadAxis
 from coremlc.ops.reduce import Reduce
+from coremlc.ops.static import REDUCTIONS, DynamicDimensionSpec, Ints
 from tests.ops import catalogue
 
-Drawn = tuple[Op, list[Operand | Fixed]]
-Rng = random.Random
-ORDERED = dtypes.REAL | {dtypes.BOOL}
 TABLES = ("While", "FusedQuantizedDense")
 """Their samples' floats are counts and tables."""
-WHOLE = dtypes.INTEGER - PACKED
-FLOAT = dtypes.FLOAT - PACKED
+STEPWISE = dtypes.REAL - PACKED - {dtypes.F64}
+"""Computed and rounded op by op, as the oracle does, so that a body of exact ops is exact."""
+ARITHMETIC = ("Add", "Mul", "Max", "Sub", "Min")
 
 
 def elementwise(kind: Any, rng: Rng) -> Drawn:
@@ -142,22 +145,6 @@ def bitcast(kind: Any, rng: Rng) -> Drawn:
     return kind(new), [values(rng, old, shape)]
 
 
-def dot(kind: Any, rng: Rng) -> Drawn:
-    """Batch, contracting and free axes in any order."""
-    d = dtype(rng, dtypes.NUMBER)
-    batch = [dim(rng) for _ in range(rng.choice((0, 0, 0, 1, 1, 2)))]
-    contract = [dim(rng) for _ in range(rng.choice((1, 1, 1, 1, 0, 2)))]
-    sides, axes = [], []
-    for _ in range(2):
-        sizes = batch + contract + [dim(rng) for _ in range(rng.randint(0, 2))]
-        order = rng.sample(range(len(sizes)), len(sizes))
-        sides.append([sizes[i] for i in order])
-        axes.append(tuple(order.index(i) for i in range(len(batch) + len(contract))))
-    (lhs, rhs), (a, b), nb = sides, axes, len(batch)
-    op = kind(a[nb:], a[:nb], b[nb:], b[:nb], DotGeneralConfig(d, d))
-    return op, [values(rng, d, lhs), values(rng, d, rhs)]
-
-
 def pad(kind: Any, rng: Rng) -> Drawn:
     """Edges grown and cropped, and gaps."""
     shape, d = dims(rng), dtype(rng)
@@ -212,108 +199,6 @@ def scatter(kind: Any, rng: Rng) -> Drawn:
     return op, [values(rng, d, shape), indices(rng, starts, max(shape)), values(rng, d, updates)]
 
 
-def reduce_window(kind: Any, rng: Rng) -> Drawn:
-    """Windows with strides, dilations and padding."""
-    how = rng.choice(("Sum", "Product", "Max", "Min"))
-    shape = dims(rng, 1, 4)
-    n = len(shape)
-    spread, dilated = (integers(rng, 1, 3, n) if chance(rng, 0.3) else (1,) * n for _ in range(2))
-    padding = _pairs(rng, 0, 2 * chance(rng, 0.5), n)
-    op = kind(how, integers(rng, 1, 3, n), integers(rng, 1, 3, n), spread, dilated, padding)
-    accepts = dtypes.NUMBER if how in ("Sum", "Product") else ORDERED
-    return op, [values(rng, dtype(rng, accepts), shape)]
-
-
-def select_and_scatter(kind: Any, rng: Rng) -> Drawn:
-    """Windows that overlap, strides, padding."""
-    shape, d = dims(rng, 1, 4), dtype(rng, dtypes.REAL)
-    n = len(shape)
-    padding = _pairs(rng, 0, chance(rng, 0.4), n)
-    op = kind(integers(rng, 1, 3, n), integers(rng, 1, 3, n), padding)
-    return op, [values(rng, d, shape), values(rng, d, op._positions(shape))]
-
-
-def conv(kind: Any, rng: Rng) -> Drawn:
-    """One to three spatial axes, groups, dilations, and axes in any order."""
-    d, n = dtype(rng, dtypes.NUMBER), rng.randint(1, 3)
-    groups, batches = rng.choice(((1, 1), (1, 1), (2, 1), (3, 1), (1, 2)))
-    channels = rng.randint(1, 3)
-    sizes = (
-        [batches * rng.randint(1, 2), channels * groups, *integers(rng, 1, 7, n)],
-        [channels, groups * batches * rng.randint(1, 2), *integers(rng, 1, 3, n)],
-    )
-    orders = [rng.sample(range(n + 2), n + 2) for _ in range(3)]
-    places = [[order.index(i) for i in range(n + 2)] for order in orders]
-    axes = ConvolveAxesConfig(*[v for p in places for v in (p[0], p[1], tuple(p[2:]))])
-    op = kind(
-        axes,
-        integers(rng, 1, 3, n),
-        _pairs(rng, -int(chance(rng, 0.2)), 2, n),
-        integers(rng, 1, 3, n) if chance(rng, 0.3) else (1,) * n,
-        integers(rng, 1, 2, n) if chance(rng, 0.3) else (1,) * n,
-        groups,
-        batches,
-    )
-    pair = zip(sizes, orders[:2], strict=True)
-    return op, [values(rng, d, [size[i] for i in order]) for size, order in pair]
-
-
-def softmax(kind: Any, rng: Rng) -> Drawn:
-    """Any axis."""
-    shape = dims(rng, 1)
-    return kind(rng.randrange(len(shape))), [values(rng, dtype(rng, FLOAT), shape)]
-
-
-def gelu(kind: Any, rng: Rng) -> Drawn:
-    """Exact or not."""
-    return kind(bool(rng.getrandbits(1))), [values(rng, dtype(rng, FLOAT), dims(rng))]
-
-
-def layer_norm(kind: Any, rng: Rng) -> Drawn:
-    """Any axes, with and without scale and offset."""
-    shape, d = dims(rng, 1), dtype(rng, FLOAT)
-    axes = tuple(sorted(some(rng, range(len(shape)), 1)))
-    gamma, beta = bool(rng.getrandbits(1)), bool(rng.getrandbits(1))
-    own = tuple(shape[a] for a in axes)
-    op = kind(axes, rng.choice((1e-5, 1e-3)), gamma, beta)
-    return op, [values(rng, d, s) for s in (shape, *[own] * (gamma + beta))]
-
-
-def batch_norm(kind: Any, rng: Rng) -> Drawn:
-    """Any axis; variances of any sign."""
-    shape, d = dims(rng, 1), dtype(rng, FLOAT)
-    axis = rng.randrange(len(shape))
-    count = {"BatchNormForInference": 4, "BatchNormForTraining": 2}.get(kind.kind, 3)
-    out = [values(rng, d, shape), *(values(rng, d, (shape[axis],)) for _ in range(count))]
-    if kind.kind == "BatchNormGradient":
-        out.append(values(rng, d, shape))
-    return kind(rng.choice((1e-5, 1e-3)), axis), out
-
-
-def dense(kind: Any, rng: Rng) -> Drawn:
-    """Any activation and layout, with and without bias."""
-    d, inner = dtype(rng, FLOAT), dim(rng)
-    lead, out = dims(rng, 0, 3), dims(rng, 1, 2)
-    layout = rng.choice(("InputOutputs", "OutputsInput"))
-    op = kind(DenseConfig(rng.choice(("none", "relu", "gelu", "tanh", "silu")), layout))
-    shapes = [(*lead, inner), (inner, *out) if layout == "InputOutputs" else (*out, inner)]
-    return op, [values(rng, d, s) for s in (*shapes, *([out] if chance(rng, 0.5) else []))]
-
-
-def fft(kind: Any, rng: Rng) -> Drawn:
-    """One to three axes of any length."""
-    how = rng.choice(("Forward", "Inverse", "ForwardReal", "InverseReal"))
-    d: DType = rng.choice((dtypes.C64, dtypes.C128))
-    if how == "ForwardReal":
-        d = dtypes.PART[d]
-    n = rng.randint(1, 3)
-    lengths = integers(rng, 1, 9 if n > 1 else 40, n)
-    shape = [*dims(rng, 0, 2), *lengths]
-    if how == "InverseReal":
-        shape[-1] = lengths[-1] // 2 + 1
-    return kind(how, lengths), [values(rng, d, shape)]
-
-
 def iota(kind: Any, rng: Rng) -> Drawn:
     """Any axis."""
     shape = dims(rng, 1)
@@ -340,6 +225,79 @@ def sort(kind: Any, rng: Rng) -> Drawn:
     return op, [values(rng, d, shape) for d in kinds]
 
 
+def same(kind: Any, rng: Rng) -> Drawn:
+    """Operands of any types, of which some come out as they are."""
+    count = 1 if kind.kind == "Identity" else rng.randint(1, 3)
+    return kind(), [values(rng, dtype(rng), dims(rng)) for _ in range(count)]
+
+
+def all_reduce(kind: Any, rng: Rng) -> Drawn:
+    """Over groups of one."""
+    d, count = dtype(rng, dtypes.NUMBER), rng.randint(1, 3)
+    op = kind(rng.choice(REDUCTIONS), (Ints((0,)),) * rng.randint(0, 2))
+    return op, [values(rng, d, dims(rng)) for _ in range(count)]
+
+
+def constant_(kind: Any, rng: Rng) -> Drawn:
+    """Any elements."""
+    x = values(rng, dtype(rng), dims(rng))
+    return kind(TensorData(x.type.dtype, np.ascontiguousarray(x.array(0)))), []
+
+
+def dynamic_reshape(kind: Any, rng: Rng) -> Drawn:
+    """Dims that are stated, some of them by an operand."""
+    shape = dims(rng)
+    new = rng.sample(shape, len(shape))
+    sizes = [Fixed(np.asarray(n, np.int32)) for n in new if chance(rng, 0.3)]
+    op = kind(tuple(DynamicDimensionSpec(n, f"d{i}") for i, n in enumerate(new)))
+    return op, [values(rng, dtype(rng), shape), *sizes]
+
+
+def dynamic_dims(kind: Any, rng: Rng) -> Drawn:
+    """Of any shape."""
+    shape = dims(rng, 1)
+    op = kind() if kind.kind == "DynamicShape" else kind(rng.randrange(len(shape)))
+    return op, [values(rng, dtype(rng), shape)]
+
+
+def while_(kind: Any, rng: Rng) -> Drawn:
+    """A count up to a bound, beside a value that each turn changes by exact ops."""
+    count, of = TensorType(dtype(rng, WHOLE)), TensorType(dtype(rng, STEPWISE), dims(rng, 0, 3))
+    g, h = Builder(), Builder()
+    (n, _), (i, x) = ([b.parameter(t) for t in (count, of)] for b in (g, h))
+    cond = g.finish(g.add(REGISTRY["LessThan"](), n, g.add(constant(count.dtype, 3))))
+    step = h.add(REGISTRY["Add"](), i, h.add(constant(count.dtype, 1)))
+    for name in rng.choices(ARITHMETIC, k=rng.randint(1, 3)):
+        other = h.add(constant(of.dtype, rng.randint(0, 3)))
+        x = h.add(REGISTRY[name](), *rng.sample((x, other), 2))
+    start = Operand(count, 0, rng.getrandbits(32), (0, 5))
+    return kind(cond, h.finish(step, x)), [start, values(rng, of.dtype, of.shape)]
+
+
+def if_(kind: Any, rng: Rng) -> Drawn:
+    """Branches that give constants of the same types."""
+    types = [TensorType(dtype(rng), dims(rng, 0, 3)) for _ in range(rng.randint(1, 2))]
+    branches = []
+    for _ in range(2):
+        g = Builder()
+        drawn = [values(rng, t.dtype, t.shape).array(0) for t in types]
+        made = [
+            TensorData(t.dtype, np.ascontiguousarray(x)) for t, x in zip(types, drawn, strict=True)
+        ]
+        branches.append(g.finish(*(g.add(REGISTRY["Constant"](x)) for x in made)))
+    return kind(*branches), [values(rng, dtypes.BOOL, ())]
+
+
+def call(kind: Any, rng: Rng) -> Drawn:
+    """A function of two exact ops."""
+    t = TensorType(dtype(rng, STEPWISE), dims(rng))
+    g = Builder()
+    x, y = g.parameter(t), g.parameter(t)
+    first, second = (REGISTRY[n] for n in rng.choices(ARITHMETIC, k=2))
+    z = g.add(first(), x, y)
+    return kind(g.finish(z, g.add(second(), z, x))), [values(rng, t.dtype, t.shape) for _ in "xy"]
+
+
 def sampled(kind: Any, rng: Rng) -> Drawn:
     """A sample of the test suite, with other floats in it."""
     sample = rng.choice(SAMPLES[kind.kind])
@@ -351,48 +309,43 @@ def sampled(kind: Any, rng: Rng) -> Drawn:
     return sample.op, out
 
 
-def _pairs(rng: Rng, low: int, high: int, n: int) -> tuple[Pair, ...]:
-    return tuple(Pair(*integers(rng, low, high, 2)) for _ in range(n))
-
-
 SAMPLES: dict[str, list[Any]] = collections.defaultdict(list)
 for _sample in catalogue.SAMPLES:
     if sum(math.prod(x.shape) for x in _sample.operands) <= MOST:
         SAMPLES[_sample.op.kind].append(_sample)
 _DRAWS: dict[str, Callable[[Any, Rng], Drawn]] = {
+    "AllReduce": all_reduce,
+    "Call": call,
+    "Constant": constant_,
+    "DynamicDimensionSize": dynamic_dims,
+    "DynamicReshape": dynamic_reshape,
+    "DynamicShape": dynamic_dims,
+    "Identity": same,
+    "If": if_,
+    "OptimizationBarrier": same,
+    "SchedulingBarrier": same,
+    "While": while_,
     "ArgMinMax": arg_min_max,
-    "BatchNormForInference": batch_norm,
-    "BatchNormForTraining": batch_norm,
-    "BatchNormGradient": batch_norm,
     "Bitcast": bitcast,
     "BroadcastInDim": broadcast,
     "Concatenate": concatenate,
-    "ConvGeneral": conv,
     "ConvertDType": convert,
-    "DotGeneral": dot,
     "DynamicSlice": dynamic_slice,
     "DynamicUpdateSlice": dynamic_slice,
-    "FFT": fft,
-    "FusedDense": dense,
-    "FusedGelu": gelu,
-    "FusedLayerNorm": layer_norm,
-    "FusedSoftmax": softmax,
     "Gather": gather,
     "Iota": iota,
     "Pad": pad,
     "RNGBitGenerator": rng_bits,
-    "ReduceWindow": reduce_window,
     "Reshape": reshape,
     "Reverse": reverse,
     "ScatterMax": scatter,
     "ScatterMin": scatter,
     "ScatterSum": scatter,
-    "SelectAndScatterMax": select_and_scatter,
-    "SelectAndScatterMin": select_and_scatter,
     "Slice": slice_,
     "Sort": sort,
     "Transpose": transpose,
     "Where": where,
+    **layers.DRAWS,
 }
 
 

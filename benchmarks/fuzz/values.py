@@ -10,21 +10,28 @@ import math
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import ml_dtypes
 import numpy as np
 
 from coremlc import dtypes
 from coremlc.dtypes import DType
+from coremlc.ir.op import Op
 from coremlc.ir.types import TensorType
 
+Rng: TypeAlias = random.Random
 Array = np.ndarray[Any, Any]
 T = TypeVar("T")
 WAYS = 10
+PLAIN = 3
+"""The mixture of normal floats and small integers."""
 MOST = 4000
 """Elements of an operand or a result."""
 PACKED = frozenset(d for d in dtypes.ALL if d.bits < 8 or d.short.startswith("f8"))
+ORDERED = dtypes.REAL | {dtypes.BOOL}
+WHOLE = dtypes.INTEGER - PACKED
+FLOAT = dtypes.FLOAT - PACKED
 _ORDER = {
     d: i
     for i, d in enumerate(
@@ -33,38 +40,40 @@ _ORDER = {
 }
 
 
-def chance(rng: random.Random, p: float) -> bool:
+def chance(rng: Rng, p: float) -> bool:
     """True by `p`; what shrinks becomes False."""
     return rng.random() > 1 - p
 
 
-def some(rng: random.Random, things: Iterable[T], low: int = 0) -> tuple[T, ...]:
+def some(rng: Rng, things: Iterable[T], low: int = 0) -> tuple[T, ...]:
     """At least `low` of them, in any order."""
     pool = list(things)
     return tuple(rng.sample(pool, rng.randint(min(low, len(pool)), len(pool))))
 
 
-def integers(rng: random.Random, low: int, high: int, n: int) -> tuple[int, ...]:
+def integers(rng: Rng, low: int, high: int, n: int) -> tuple[int, ...]:
     """`n` integers, both ends included."""
     return tuple(rng.randint(low, high) for _ in range(n))
 
 
-def dim(rng: random.Random) -> int:
+def dim(rng: Rng) -> int:
     """A size: 1 to 7, now and then 0 or more."""
     if chance(rng, 0.015):
         return 0
     return rng.randint(8, 40) if chance(rng, 0.03) else rng.choice((1, 1, 2, 3, 4, 5, 6, 7))
 
 
-def dims(rng: random.Random, low: int = 0, high: int = 5) -> tuple[int, ...]:
-    """A shape of `low` to `high` axes."""
+def dims(rng: Rng, low: int = 0, high: int = 5) -> tuple[int, ...]:
+    """A shape of `low` to `high` axes; where 5 are allowed, now and then of 6 or 7."""
+    if high == 5 and chance(rng, 0.04):
+        return tuple(rng.choice((1, 2, 3)) for _ in range(rng.randint(6, 7)))
     while True:
         shape = tuple(dim(rng) for _ in range(rng.randint(low, high)))
         if math.prod(shape) <= MOST:
             return shape
 
 
-def dtype(rng: random.Random, accepts: frozenset[DType] = dtypes.ANY) -> DType:
+def dtype(rng: Rng, accepts: frozenset[DType] = dtypes.ANY) -> DType:
     """Any of them; float32 often, the packed ones seldom."""
     usual = [d for d in _ORDER if d in accepts]
     packed = [d for d in dtypes.ALL if d in accepts & PACKED]
@@ -90,11 +99,13 @@ class Operand:
         if self.span is not None:
             return np.asarray(bulk.integers(*self.span, shape)).astype(d.numpy)
         with np.errstate(all="ignore"):
+            way = (self.way + 3 * turn) % WAYS
             if not d.is_complex:
-                return _elements(bulk, d, shape, (self.way + 3 * turn) % WAYS)
+                return _elements(bulk, d, shape, way)
             out = np.empty(shape, np.complex64)
             for part in (out.real, out.imag):
-                part[...] = _elements(bulk, dtypes.F32, shape, bulk.integers(WAYS))
+                own = way if way == PLAIN else int(bulk.integers(WAYS))
+                part[...] = _elements(bulk, dtypes.F32, shape, own)
             return np.asarray(out).astype(d.numpy)
 
 
@@ -113,12 +124,15 @@ class Fixed:
         return self.elements
 
 
-def values(rng: random.Random, d: DType, shape: Sequence[int]) -> Operand:
+Drawn: TypeAlias = tuple[Op, Sequence["Operand | Fixed"]]
+
+
+def values(rng: Rng, d: DType, shape: Sequence[int]) -> Operand:
     """Any elements."""
     return Operand(TensorType(d, tuple(shape)), rng.randrange(WAYS), rng.getrandbits(32))
 
 
-def indices(rng: random.Random, shape: Sequence[int], high: int, d: DType | None = None) -> Operand:
+def indices(rng: Rng, shape: Sequence[int], high: int, d: DType | None = None) -> Operand:
     """Integers that are mostly below `high`."""
     d = dtype(rng, dtypes.INTEGER - PACKED) if d is None else d
     if chance(rng, 0.05):
@@ -145,11 +159,11 @@ def _floats(bulk: np.random.Generator, d: DType, shape: tuple[int, ...], way: in
     if way in (0, 1, 6):
         return _rounded(bulk.integers(-4, 5, shape) / 2, d)
     if way == 5:
-        bits = bulk.integers(0, 2**d.bits, shape, np.uint64, endpoint=False)
         single = dtypes.F32.numpy if d is dtypes.F64 else d.numpy
-        return (
-            np.asarray(np.asarray(bits).astype(f"u{single.itemsize}")).view(single).astype(d.numpy)
-        )
+        size = single.itemsize
+        bits = np.asarray(bulk.integers(0, 2 ** (8 * size), shape, np.uint64, endpoint=False))
+        x = np.asarray(bits.astype(f"u{size}")).view(single).astype(d.numpy)
+        return np.where(np.isnan(x), _rounded(np.nan, d), x)  # NaN is one: bits and signal vary
     scale = 10.0 ** bulk.integers(-2, 4) if way == 2 else 1.0
     return _rounded(bulk.normal(size=shape) * scale, d)
 

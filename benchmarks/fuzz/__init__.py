@@ -1,0 +1,1 @@
+"""Random op cases: the oracle against both engines, by the million (`make fuzz-ops`)."""
