@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import logging
 import shutil
 import tempfile
 import time
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from coremlc.signature import Signature
 
 CACHE_FORMAT = 1
+_log = logging.getLogger(__name__)
 _ROOMS = ("bundle", "frontend", "ir", "mil", "ops", "passes")
 _FILES = (
     "chunks.py",
@@ -66,6 +68,7 @@ class Stages:
             yield
         finally:
             self.ms[stage] = round((time.perf_counter() - start) * 1e3, 3)
+            _log.info("%s: %.1f ms", stage, self.ms[stage])
 
 
 @contextmanager
@@ -170,6 +173,7 @@ def _obtain(
     if use_cache:
         outcome = Store().obtain(key, make)
         state = "hit" if outcome.hit else "miss"
+        _log.info("cache: %s of %s", state, key.digest[:12])
         return outcome.entry.bundle, outcome.entry.info, state, outcome.warnings
     try:
         bundle = Path(tempfile.mkdtemp(prefix="coremlc-")) / "model.mlmodelc"

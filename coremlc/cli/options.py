@@ -57,11 +57,13 @@ def json_option(command: F) -> F:
 
 
 def verbosity_options(command: F) -> F:
-    """`-v`, `-q`: acted on at once, so that commands need not know of them."""
+    """`-v`, `-vv`, `-q`: acted on at once, so that commands need not know of them."""
     options = [
         click.option(
-            "-v", "--verbose", is_flag=True, expose_value=False, callback=_set_level(logging.INFO),
-            help="Say what is being done.",
+            "-v", "--verbose", count=True, expose_value=False,
+            callback=_set_level(logging.INFO, logging.DEBUG),
+            help="Say what is being done, and how long it takes; -vv: also what was fused, and "
+            "why something was not.",
         ),
         click.option(
             "-q", "--quiet", is_flag=True, expose_value=False, callback=_set_level(logging.ERROR),
@@ -164,14 +166,16 @@ class _Stderr(logging.Handler):
         click.echo(f"{start}{record.getMessage()}", file=sys.stderr)
 
 
-def _set_level(level: int) -> Callable[[click.Context, click.Parameter, bool], None]:
-    def callback(ctx: click.Context, _: click.Parameter, given: bool) -> None:
+def _set_level(*levels: int) -> Callable[[click.Context, click.Parameter, int], None]:
+    """Given once, the first of the levels, twice the second."""
+
+    def callback(ctx: click.Context, _: click.Parameter, given: int) -> None:
         logger = logging.getLogger("coremlc")
         if not any(isinstance(handler, _Stderr) for handler in logger.handlers):
             logger.addHandler(_Stderr())
             logger.propagate = False
         if given:
-            ctx.meta["coremlc.level"] = level
+            ctx.meta["coremlc.level"] = levels[min(given, len(levels)) - 1]
         logger.setLevel(ctx.meta.get("coremlc.level", logging.WARNING))
 
     return callback

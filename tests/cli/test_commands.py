@@ -247,6 +247,16 @@ def test_cache_commands(graph, cache_dir):
     assert "part of the key" in invoke("cache", "info", key[:10]).stdout
 
 
+def test_verbose_tells_stages_and_twice_what_was_fused(fixtures):
+    compile_anew = ["compile", fixtures / "tiny-llama" / "graph.pb", "--no-cache"]
+    told = [invoke(*compile_anew, *flags).stderr for flags in ([], ["-v"], ["-vv"])]
+    assert told[0] == ""
+    stages = re.findall(r"^(\w+): [0-9.]+ ms$", told[1], re.MULTILINE)
+    assert stages == ["read", "passes", "verify", "lower", "write"]
+    assert "fused" not in told[1]
+    assert re.search(r"^gated at .*transformer.go:\d+: fused$", told[2], re.MULTILINE)
+
+
 def test_ops():
     report = as_json("ops")
     assert list(report) == ["ops", "summary"]
