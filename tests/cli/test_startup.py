@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -43,3 +44,12 @@ def test_a_run_from_the_cache_does_not_import_the_compiler(engine):
     unneeded = {"coremltools", "coremlc.ops", "coremlc.passes", "coremlc.frontend"}
     assert not modules & {*unneeded, "coremlc.bundle.write", "rich"}
     assert ("onnxruntime" in modules) == (engine == "onnxruntime")
+
+
+def test_a_run_of_a_kept_plan_imports_neither_onnx_nor_the_recipes():
+    command = ("run", GRAPH, "--random", "0", "--json")
+    for _ in range(2):
+        imported(*command)
+        time.sleep(0.06)  # a plan kept in the tick of its bundle's change is not trusted
+    unneeded = {"onnx", "coremlc.engine.ort.translate", "coremlc.engine.reference"}
+    assert not imported(*command) & {*unneeded, "coremlc.mil.dialect", "coremlc.mil.text"}

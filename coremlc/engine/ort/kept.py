@@ -15,6 +15,7 @@ import platform
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ import coremlc
 from coremlc.engine.base import Options, Used
 from coremlc.engine.ort.executable import OrtExecutable
 from coremlc.engine.ort.plan import Plan
-from coremlc.errors import CoremlcError
+from coremlc.errors import RefusedError
 from coremlc.mil.types import TensorType
 from coremlc.stamps import Stamp
 
@@ -61,23 +62,24 @@ class Shelf:
             return None
         try:
             return OrtExecutable(plan, options, used)
-        except CoremlcError:  # as if it had not been there: the bundle decides
+        except RefusedError:  # nor would it load the next time
+            self._write(replace(plan, onnx=b""))
             return None
 
     def keep(self, plan: Plan, options: Options, used: Used) -> OrtExecutable:
         """The executable of a plan, which is kept for the next time if that can be."""
-        if self._read() is not None:  # but was too large, or did not load
+        if self._read() is not None:  # too large, or not readable
             return OrtExecutable(plan, options, used)
         try:
-            with self._scratch() as scratch:
-                executable = OrtExecutable(plan, options, used, optimized=scratch)
-                self._write(plan, scratch)
-        except (CoremlcError, OSError):  # perhaps the disk is full
+            with self._scratch() as file:
+                executable = OrtExecutable(plan, options, used, optimized=file)
+                self._write(replace(plan, onnx=_readable(file)))
+        except (RefusedError, OSError):  # perhaps the disk is full
             return OrtExecutable(plan, options, used)
         return executable
 
     def _read(self) -> Plan | None:
-        """What is kept; its model is empty if it was too large to keep."""
+        """What is kept; its model is empty if it is not worth another try."""
         try:
             noted = self._file.stat().st_mtime_ns
             data = self._file.read_bytes()
@@ -102,8 +104,7 @@ class Shelf:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
-    def _write(self, plan: Plan, optimized: Path) -> None:
-        is_small = optimized.stat().st_size <= MAX_BYTES
+    def _write(self, plan: Plan) -> None:
         content = {
             "made_of": self._made_of,
             "inputs": _rows(plan.inputs),
@@ -111,11 +112,11 @@ class Shelf:
             "states": _rows(plan.states),
             "one_thread": plan.one_thread,
         }
-        rest = json.dumps(content).encode() + b"\n" + (optimized.read_bytes() if is_small else b"")
+        rest = json.dumps(content).encode() + b"\n" + plan.onnx
         start = f"{_MAGIC} {hashlib.sha256(rest).hexdigest()}\n".encode()
-        made = optimized.with_name(NAME)
-        made.write_bytes(start + rest)
-        made.replace(self._file)
+        with contextlib.suppress(OSError), self._scratch() as file:
+            file.write_bytes(start + rest)
+            file.replace(self._file)
 
     @contextlib.contextmanager
     def _scratch(self) -> Iterator[Path]:
@@ -124,9 +125,16 @@ class Shelf:
         directory = self._file.parent / secrets.token_hex(8)
         directory.mkdir()
         try:
-            yield directory / "model.onnx"
+            yield directory / "new"
         finally:
             shutil.rmtree(directory, ignore_errors=True)
+
+
+def _readable(file: Path) -> bytes:
+    """The model that ONNX Runtime wrote, in a form that it reads; empty if it is too large."""
+    from coremlc.engine.ort.shadows import without_shadows  # imports onnx, as planning did
+
+    return without_shadows(file.read_bytes()) if file.stat().st_size <= MAX_BYTES else b""
 
 
 def _made_of(bundle: Path, cpu: str) -> dict[str, Any]:
