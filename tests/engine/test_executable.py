@@ -13,7 +13,7 @@ from coremlc.engine import Options
 from coremlc.errors import InputError, MachineError, RefusalsError, RefusedError, UsageError
 from coremlc.mil.program import Block, Function, Op, Program, Value
 from coremlc.mil.types import TensorType
-from tests.engine.programs import ENGINES, C, Maker, one_op, start
+from tests.engine.programs import ENGINES, C, Maker, one_op, run_all, start
 
 
 def add_program() -> tuple[Program, dict[str, np.ndarray]]:
@@ -116,6 +116,16 @@ def test_a_gather_that_validates_raises(engine: str) -> None:
     program, features = one_op("gather", given)
     with start(program, engine) as executable, pytest.raises(InputError, match=r"3|-1"):
         executable.run(features)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_minus_zero_plus_zero_is_zero(dtype: type) -> None:
+    maker, zero = Maker(), np.array([-0.0], dtype)
+    product = maker.add("mul", x=maker.input("x", zero), y=1.5, floats=dtype)
+    program = maker.program(maker.add("abs", x=maker.add("add", x=product, y=0.0, floats=dtype)),
+                            maker.add("add", x=product, y=0.0, floats=dtype))  # fmt: skip
+    for results in run_all(program, {"x": zero}):
+        assert not any(np.signbit(x).any() for x in results)
 
 
 def test_scatter_with_duplicates_is_exact_with_two_threads() -> None:

@@ -166,13 +166,17 @@ def _settings(plan: Plan, options: Options, threads: int) -> Any:
     return settings
 
 
+INEXACT = ["ConstantSharing", "NoopElimination"]
+"""Passes of ONNX Runtime that take 0 and -0 for the same: of constants, and -0 + 0 for -0."""
+
+
 def _session(plan: Plan, settings: Any) -> Any:
     try:
         return ort.InferenceSession(
             plan.onnx,
             settings,
             providers=["CPUExecutionProvider"],
-            disabled_optimizers=["ConstantSharing"],  # it takes 0 and -0 for the same
+            disabled_optimizers=INEXACT,
         )
     except MemoryError as error:
         raise MachineError(
