@@ -132,7 +132,7 @@ class Harvest:
         )
         names = re.findall(r"^((?:Test|Example)\w*)$", listed.stdout, re.MULTILINE)
         if package == OURS:
-            names = ["TestCompute"]
+            names = ["TestCompute", "TestMore"]
         return [Test(short, name, binary, directory) for name in names]
 
     def run(self, test: Test) -> None:

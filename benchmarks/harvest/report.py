@@ -20,7 +20,7 @@ REASONS = Path(__file__).with_name("graphs.json")
 TESTS = Path(__file__).with_name("tests.json")
 COMPUTE = "github.com/coremlc/coremlc/go/harvest"
 """The package that runs compute/support/backendtest."""
-SHOWN = {COMPUTE: "compute/support/backendtest"}
+SHOWN = {COMPUTE: "compute/support/backendtest, and more (go/harvest)"}
 STATUSES = ("passed", "same", "refused", "failed", "unjudged")
 UNEXPLAINED = "**UNEXPLAINED**"
 VARIANTS_TOLD = """\
