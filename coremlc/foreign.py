@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from coremlc import dtypes
 from coremlc.bundle import entry_name
 from coremlc.errors import FormatError
-from coremlc.mil.description import Feature
 from coremlc.mil.program import Array, Function, Literal
 from coremlc.mil.types import StateType, TensorType
 from coremlc.port import Port, Role
 
 if TYPE_CHECKING:
     from coremlc.bundle import Bundle
+    from coremlc.mil.description import Feature
 
 _DTYPES = {
     "fp16": "Float16",

@@ -1,4 +1,8 @@
-"""Reading bundles: any maker's `.mlmodelc`, `.mlpackage` or `.mlmodel` of an ML Program."""
+"""Reading bundles: any maker's `.mlmodelc`, `.mlpackage` or `.mlmodel` of an ML Program.
+
+The readers of texts and protobufs are imported when they are needed: a plan that an engine has kept
+of the bundle needs none.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +10,21 @@ import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from coremlc.bundle.coremldata import CoreMLData, parse_coremldata
 from coremlc.bundle.files import reading, resolve
 from coremlc.bundle.package import model_file
 from coremlc.errors import FormatError, UsageError
 from coremlc.mil.blob import BlobFile
-from coremlc.mil.buffers import has_buffers, without_buffers
-from coremlc.mil.description import ModelDescription, description_from_bytes
-from coremlc.mil.model import Model, model_from_bytes
 from coremlc.mil.program import Array, BlobRef, Literal, Program
-from coremlc.mil.text import dialect_of, parse_program
 from coremlc.mil.types import TensorType
+
+if TYPE_CHECKING:
+    from coremlc.bundle.coremldata import CoreMLData
+    from coremlc.mil.description import ModelDescription
+    from coremlc.mil.model import Model
 
 
 class Bundle:
@@ -72,6 +77,8 @@ class Bundle:
     @cached_property
     def model(self) -> Model:
         """Everything together, as the writers take it."""
+        from coremlc.mil.model import Model
+
         return Model(self.program, self.description, self.specification_version)
 
     def make_runnable(self) -> None:
@@ -122,17 +129,23 @@ class CompiledBundle(Bundle):
 
     @cached_property
     def program(self) -> Program:
+        from coremlc.mil.text import parse_program
+
         text = self.text
         with reading(self.root / "model.mil"):
             return parse_program(text)
 
     def make_runnable(self) -> None:
         """Take buffers, as Apple's optimiser prints them, for the tensors that they hold."""
+        from coremlc.mil.buffers import has_buffers, without_buffers
+
         if has_buffers(self.program):
             self.program = without_buffers(self.program)
 
     @cached_property
     def description(self) -> ModelDescription:
+        from coremlc.mil.description import description_from_bytes
+
         data = self.header.description
         with reading(self.root / "coremldata.bin"):
             return description_from_bytes(data)
@@ -140,6 +153,8 @@ class CompiledBundle(Bundle):
     @cached_property
     def header(self) -> CoreMLData:
         """coremldata.bin, its description still serialized."""
+        from coremlc.bundle.coremldata import parse_coremldata
+
         file = self.root / "coremldata.bin"
         with reading(file):
             return parse_coremldata(file.read_bytes())
@@ -150,6 +165,8 @@ class CompiledBundle(Bundle):
 
     @property
     def dialect(self) -> str:
+        from coremlc.mil.text import dialect_of
+
         with reading(self.root / "model.mil"):
             return dialect_of(self.text)
 
@@ -188,6 +205,8 @@ class PackageBundle(Bundle):
 
     @cached_property
     def model(self) -> Model:
+        from coremlc.mil.model import model_from_bytes
+
         with reading(self.file):
             return model_from_bytes(self.file.read_bytes())
 
