@@ -15,13 +15,13 @@ from coremlc.ir.op import Array, Exactness, Op, register
 from coremlc.ir.types import TensorType
 from coremlc.ops.binary import Add, Div, LogicalAnd, LogicalOr, Mul, Sub
 from coremlc.ops.bit_patterns import bits, of_bits, width
-from coremlc.ops.bitwise import ShiftLeft, ShiftRightLogical
 from coremlc.ops.compare import Equal, GreaterOrEqual, LessThan, NotEqual
 from coremlc.ops.convert_dtype import ConvertDType, to_int32
 from coremlc.ops.gather import gather
 from coremlc.ops.leaves import Constant, constant
 from coremlc.ops.selection import Where
 from coremlc.ops.shape import Concatenate, Reshape, Slice
+from coremlc.ops.shifts import ShiftLeft, ShiftRightLogical
 from coremlc.ops.unary import Abs, Neg
 
 _BF16 = BY_NAME["BFloat16"]

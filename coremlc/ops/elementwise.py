@@ -97,10 +97,14 @@ def row(
     *,
     result: DType | Mapping[DType, DType] | None = None,
     interval: Callable[..., Range] | None = None,
+    range_of: Callable[..., Range] = Op.range_of,
     exactness: Exactness = Exactness.CLOSE,
     gomlx: bool = True,
 ) -> type[Elementwise]:
-    """One op kind of an elementwise family, registered. lower: None if it acts on complex alone."""
+    """One op kind of an elementwise family, registered.
+
+    lower: None if it acts on complex alone. interval: `range`, without the op.
+    """
     body = {
         "exactness": exactness,
         "gomlx": gomlx,
@@ -111,6 +115,7 @@ def row(
         "result": result,
         "evaluate": lambda self, *xs: evaluate(*xs),
         "lower": None if lower is None else (lambda self, m, *xs: lower(m, *xs)),
+        "range_of": range_of,
         "range": None if interval is None else (lambda self, *ranges: interval(*ranges)),
     }
     cls: type[Elementwise] = dataclass(frozen=True)(type(name, (Elementwise,), body))

@@ -13,7 +13,7 @@ from coremlc.ir.graph import Value as Node
 from coremlc.ir.op import Array, Op, register
 from coremlc.ir.types import TensorType
 from coremlc.ops.binary import Add, Mul
-from coremlc.ops.bitwise import BitwiseXor, ShiftLeft, ShiftRightLogical
+from coremlc.ops.bitwise import BitwiseXor
 from coremlc.ops.compare import LessThan
 from coremlc.ops.convert_dtype import ConvertDType
 from coremlc.ops.elementwise import check_dtype
@@ -21,6 +21,7 @@ from coremlc.ops.iota import Iota
 from coremlc.ops.leaves import constant
 from coremlc.ops.selection import Where
 from coremlc.ops.shape import BroadcastInDim, Concatenate, Reshape, Slice
+from coremlc.ops.shifts import ShiftLeft, ShiftRightLogical
 
 U32, U64 = BY_NAME["Uint32"], BY_NAME["Uint64"]
 STATE = TensorType(U64, (3,))

@@ -8,6 +8,7 @@ from coremlc import dtypes
 from coremlc.ops import (
     arg_min_max,
     binary,
+    bit_counts,
     bitcast,
     bitwise,
     compare,
@@ -22,17 +23,19 @@ from coremlc.ops import (
     scatter,
     selection,
     shape,
+    shifts,
     unary,
 )
+from coremlc.ops.reduce_bitwise import ReduceBitwiseAnd, ReduceBitwiseOr, ReduceBitwiseXor
 from tests.ops.samples import Reject, Sample, array, pairs, randoms, t
 
 PACKED = ("i2", "u2", "i4", "u4")
 SMALL = ("i8", "u8", "i16", "u16")
 WIDE = ("u32", "i64", "u64")
 BITWISE = (bitwise.BitwiseAnd, bitwise.BitwiseOr, bitwise.BitwiseXor)
-SHIFTS = (bitwise.ShiftLeft, bitwise.ShiftRightArithmetic, bitwise.ShiftRightLogical)
-COUNTED = (bitwise.BitwiseNot, bitwise.BitCount, bitwise.Clz)
-REDUCED = (bitwise.ReduceBitwiseAnd, bitwise.ReduceBitwiseOr, bitwise.ReduceBitwiseXor)
+SHIFTS = (shifts.ShiftLeft, shifts.ShiftRightArithmetic, shifts.ShiftRightLogical)
+COUNTED = (bitwise.BitwiseNot, bit_counts.BitCount, bit_counts.Clz)
+REDUCED = (ReduceBitwiseAnd, ReduceBitwiseOr, ReduceBitwiseXor)
 DTYPES = ("i32", *SMALL, *WIDE)
 MASKS = (0, -1, 1, 2**30 - 1, 2**31 - 1, -(2**31), 0xFF00, 0x55555555, -256, 0x10101, 1 << 30)
 COUNTS = (0, 1, 7, 15, 16, 30, 31, 32, 33, -1, -(2**31), 2**31 - 1)

@@ -16,7 +16,18 @@ from coremlc.ir import evaluate
 from coremlc.ir.graph import Builder, Graph, Input, Output, Value
 from coremlc.ir.literal import TensorData
 from coremlc.ir.types import TensorType
-from coremlc.ops import binary, bitwise, compare, convert_dtype, reduce, selection, unary
+from coremlc.ops import (
+    binary,
+    bit_counts,
+    bitwise,
+    compare,
+    convert_dtype,
+    reduce,
+    reduce_bitwise,
+    selection,
+    shifts,
+    unary,
+)
 from coremlc.ops.control_flow import If, While
 from coremlc.ops.leaves import Constant, constant
 from coremlc.ops.shape import Reverse
@@ -28,10 +39,10 @@ DTYPES = ("i8", "u8", "i16", "u16", "i32", "u32", "i64", "u64")
 COUNT = 6
 BINARY = (
     *(binary.Add, binary.Sub, binary.Mul, binary.Div, binary.Rem, binary.Max, binary.Min),
-    *(bitwise.BitwiseAnd, bitwise.BitwiseOr, bitwise.BitwiseXor, bitwise.ShiftLeft),
-    *(bitwise.ShiftRightLogical, bitwise.ShiftRightArithmetic),
+    *(bitwise.BitwiseAnd, bitwise.BitwiseOr, bitwise.BitwiseXor, shifts.ShiftLeft),
+    *(shifts.ShiftRightLogical, shifts.ShiftRightArithmetic),
 )
-UNARY = (unary.Abs, unary.Sign, bitwise.BitwiseNot, bitwise.BitCount, bitwise.Clz)
+UNARY = (unary.Abs, unary.Sign, bitwise.BitwiseNot, bit_counts.BitCount, bit_counts.Clz)
 COMPARED = (compare.Equal, compare.LessThan, compare.GreaterOrEqual)
 KINDS = ("binary", "unary", "choose", "clamp", "convert", "sum", "join", "constant")
 
@@ -65,7 +76,9 @@ def step(draw: st.DrawFn, g: Builder, values: list[Value]) -> Value:
         return g.add(convert_dtype.ConvertDType(BY_SHORT[draw(st.sampled_from(DTYPES))]), x)
     if kind == "join":
         return g.add(Reverse((0,)), x)
-    op = draw(st.sampled_from((reduce.ReduceSum, reduce.ReduceMax, bitwise.ReduceBitwiseXor)))
+    op = draw(
+        st.sampled_from((reduce.ReduceSum, reduce.ReduceMax, reduce_bitwise.ReduceBitwiseXor))
+    )
     total = g.add(op((0,)), x)
     return g.add(binary.Sub(), x, total)
 

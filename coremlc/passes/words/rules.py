@@ -19,7 +19,19 @@ from coremlc.errors import RefusedError
 from coremlc.ir.graph import Value
 from coremlc.ir.op import Op, Range
 from coremlc.ir.types import TensorType
-from coremlc.ops import binary, bitwise, compare, reduce, scatter, selection, shape, unary
+from coremlc.ops import (
+    binary,
+    bit_counts,
+    bitwise,
+    compare,
+    reduce,
+    reduce_bitwise,
+    scatter,
+    selection,
+    shape,
+    shifts,
+    unary,
+)
 from coremlc.ops.arg_min_max import ArgMinMax
 from coremlc.ops.comparator import Key
 from coremlc.ops.convert_dtype import ConvertDType
@@ -201,14 +213,14 @@ def _shift_right_arithmetic(c: Calc, case: Case, x: Any, y: Any) -> Operand:
 
 
 def _bit_count(c: Calc, case: Case, x: Any) -> Value:
-    count = bitwise.BitCount()
+    count = bit_counts.BitCount()
     if _small(case):
         return c.g.add(count, _zero_extended(c, case, x))
     return c.add(c.g.add(count, x.high), c.g.add(count, x.low))
 
 
 def _clz(c: Calc, case: Case, x: Any) -> Value:
-    clz = bitwise.Clz()
+    clz = bit_counts.Clz()
     if _small(case):
         return c.sub(c.g.add(clz, _zero_extended(c, case, x)), 32 - case.dtype.bits)
     low = c.add(c.g.add(clz, x.low), 32)
@@ -512,11 +524,11 @@ RULES: Mapping[type[Op], Rule] = {
     unary.Neg: _neg,
     unary.Abs: _abs,
     unary.Sign: _sign,
-    bitwise.ShiftLeft: _shift_left,
-    bitwise.ShiftRightLogical: _shift_right_logical,
-    bitwise.ShiftRightArithmetic: _shift_right_arithmetic,
-    bitwise.BitCount: _bit_count,
-    bitwise.Clz: _clz,
+    shifts.ShiftLeft: _shift_left,
+    shifts.ShiftRightLogical: _shift_right_logical,
+    shifts.ShiftRightArithmetic: _shift_right_arithmetic,
+    bit_counts.BitCount: _bit_count,
+    bit_counts.Clz: _clz,
     compare.Equal: _EQUAL,
     compare.NotEqual: _NOT_EQUAL,
     compare.LessThan: _LESS,
@@ -556,9 +568,9 @@ WORDWISE: Mapping[type[Op], tuple[int, ...] | None] = {
     bitwise.BitwiseOr: None,
     bitwise.BitwiseXor: None,
     bitwise.BitwiseNot: None,
-    bitwise.ReduceBitwiseAnd: None,
-    bitwise.ReduceBitwiseOr: None,
-    bitwise.ReduceBitwiseXor: None,
+    reduce_bitwise.ReduceBitwiseAnd: None,
+    reduce_bitwise.ReduceBitwiseOr: None,
+    reduce_bitwise.ReduceBitwiseXor: None,
 }
 """Ops that act on each word alone, and which operands are words; None: all."""
 
@@ -566,14 +578,19 @@ MODULAR = frozenset(
     {
         *WORDWISE,
         *(binary.Add, binary.Sub, binary.Mul, compare.Equal, compare.NotEqual),
-        *(compare.EqualTotalOrder, compare.NotEqualTotalOrder, bitwise.ShiftLeft),
-        *(bitwise.ShiftRightLogical, bitwise.ShiftRightArithmetic, bitwise.BitCount, bitwise.Clz),
+        *(compare.EqualTotalOrder, compare.NotEqualTotalOrder, shifts.ShiftLeft),
+        *(
+            shifts.ShiftRightLogical,
+            shifts.ShiftRightArithmetic,
+            bit_counts.BitCount,
+            bit_counts.Clz,
+        ),
         *(reduce.ReduceSum, reduce.ReduceProduct, matmul),
     }
 )
 """Ops that mean the same on a uint32 and on its bits as int32."""
 
 OF_WIDTH = frozenset(
-    {bitwise.ShiftRightLogical, bitwise.ShiftRightArithmetic, bitwise.BitCount, bitwise.Clz}
+    {shifts.ShiftRightLogical, shifts.ShiftRightArithmetic, bit_counts.BitCount, bit_counts.Clz}
 )
 """Ops whose result depends on the width of the dtype, not only on the numbers."""

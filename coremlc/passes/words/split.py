@@ -12,9 +12,9 @@ from coremlc.ir.graph import Builder, Input, Node, Value
 from coremlc.ir.literal import TensorData
 from coremlc.ir.op import Array, Op, Range
 from coremlc.ir.types import TensorType
-from coremlc.ops.bitwise import ShiftRightArithmetic
 from coremlc.ops.convert_dtype import ConvertDType
 from coremlc.ops.leaves import Constant
+from coremlc.ops.shifts import ShiftRightArithmetic
 from coremlc.passes.words.rules import MODULAR, OF_WIDTH, RULES, WORDWISE, Case
 from coremlc.passes.words.word import Calc, Operand, Words, pattern
 

@@ -16,7 +16,7 @@ from coremlc.ir.graph import Builder, Value
 from coremlc.ir.literal import TensorData
 from coremlc.ir.op import Array, Op
 from coremlc.ir.types import TensorType
-from coremlc.ops import bitwise
+from coremlc.ops import shifts
 from coremlc.ops.binary import Add, Div, LogicalAnd, LogicalOr, Mul, Sub, floor_div, mod
 from coremlc.ops.compare import Equal, LessThan, NotEqual
 from coremlc.ops.convert_dtype import ConvertDType, to_int32
@@ -152,13 +152,13 @@ class Calc:
 
     def shl(self, x: Value, k: Value | int) -> Value:
         """Zeros move in; all of them for counts outside of 0..31, as in the next two."""
-        return self._op(bitwise.ShiftLeft(), x, k)
+        return self._op(shifts.ShiftLeft(), x, k)
 
     def shr(self, x: Value, k: Value | int) -> Value:
-        return self._op(bitwise.ShiftRightLogical(), x, k)
+        return self._op(shifts.ShiftRightLogical(), x, k)
 
     def sar(self, x: Value, k: Value | int) -> Value:
-        return self._op(bitwise.ShiftRightArithmetic(), x, k)
+        return self._op(shifts.ShiftRightArithmetic(), x, k)
 
     def fit(self, x: Value, shape: tuple[int, ...]) -> Value:
         """`x` repeated to `shape`."""
