@@ -12,7 +12,7 @@ from coremlc.mil.types import TensorType
 
 ADDITION_US = 1.2e-4
 """ONNX Runtime's time for one element of an addition of large tensors, on two threads."""
-NODE_US = 0.25
+NODE_US = 0.4
 DTYPES = {"fp32": "f", "int32": "i", "bool": "b"}
 VIEWS = frozenset({"reshape", "expand_dims", "squeeze", "identity"})
 
@@ -54,6 +54,7 @@ COSTS = {
     "exp": Cost(1, "f", 1.5, 2),
     "log": Cost(2, "f", 9, 3),
     "tanh": Cost(1, "f", 1.5, 4),
+    **dict.fromkeys(("sin", "cos"), Cost(1, "f", 3, 40)),
     "sigmoid": Cost(1, "f", 4, 3),
     "silu": Cost(1, "f", 4, 3),
     "softplus": Cost(1, "f", 13, 6),
@@ -107,7 +108,11 @@ def saved_us(op: Op) -> float:
 
 def gain_us(ops: Sequence[Op], inputs: Sequence[Value], outputs: Sequence[Value]) -> float:
     """Microseconds that a fused region saves: no pass over memory, and no node, for each op."""
-    size = size_of(ops[0].outputs[0])
-    ours = sum(COSTS[op.kind].ours for op in ops)
+    return sum(map(saved_us, ops)) - time_us(ops, inputs, outputs) / 2
+
+
+def time_us(ops: Sequence[Op], inputs: Sequence[Value], outputs: Sequence[Value]) -> float:
+    """What elementwise ops take in a loop, on one thread."""
+    work = sum(size_of(op.outputs[0]) * COSTS[op.kind].ours for op in ops if op.kind in COSTS)
     moved = sum(map(size_of, inputs)) / 3 + sum(map(size_of, outputs))
-    return sum(map(saved_us, ops)) - ADDITION_US * (size * ours + moved)
+    return 2 * ADDITION_US * (work + moved)

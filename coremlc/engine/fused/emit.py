@@ -1,170 +1,182 @@
-"""One LLVM function for each fused region: `void (ptr in .., ptr out .., i64 low, i64 high)`."""
+"""A routine as an LLVM function: `void (ptr .., i64 low, i64 high)`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from math import prod
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
-import numpy.typing as npt
+import numpy as np
 from llvmlite import ir
 
-from coremlc.engine.fused.loops import Loops, Steps, dims_of, loops_of, squeezed, steps_of
-from coremlc.engine.fused.partition import Part
+from coremlc.engine.fused.contractions import Contraction
+from coremlc.engine.fused.loops import merged
+from coremlc.engine.fused.nests import Branch, Nest, Routine, Step, While, buffers_read
+from coremlc.engine.fused.places import Key, Steps
 from coremlc.engine.fused.rules import RULES
-from coremlc.engine.fused.writer import BIT, BYTE, I64, POINTER, TYPES, Value, Writer
-from coremlc.engine.literals import literal_of, plain
-from coremlc.mil.program import Arg, Literal, Op
-from coremlc.mil.program import Value as MilValue
-from coremlc.mil.types import TensorType
+from coremlc.engine.fused.writer import BIT, BYTE, F32, I64, POINTER, TYPES, Value, Writer
 
-Array: TypeAlias = "npt.NDArray[Any]"
-Resolver: TypeAlias = Callable[[Literal], Array]
-Key = tuple[int, Steps]
-"""An operand from outside, and how it is broadcast."""
+ALIGNMENT = 32
+"""Of memory for what lies between steps: a vector of AVX."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What a region reads: an input by its place, or a constant of many elements."""
+class Function:
+    """A routine's function, written into a module. Pointers: sources in order, then results."""
 
-    arg: Arg
-    steps: Steps
-    place: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Slot:
-    """A pointer that the loop reads or writes."""
-
-    pointer: Value
-    kind: Any
-    steps: Steps
-
-    @property
-    def stored(self) -> Any:
-        return BYTE if self.kind == BIT else self.kind
-
-
-class Body:
-    """A region's function, written into a module. The span low..high is of rows, or of elements."""
-
-    def __init__(
-        self, module: Any, name: str, part: Part, roots: Mapping[int, MilValue], array: Resolver
-    ) -> None:
-        self.part = part
-        self.roots = roots
-        self.array = array
-        self.shape = dims_of(squeezed(part.ops[0].outputs[0].tensor.shape))
-        self.sources = self._sources()
-        steps = [s.steps for s in self.sources.values()]
-        dense = [steps_of(self.shape, self.shape)] * len(part.outputs)
-        self.loops: Loops = loops_of(self.shape, [*steps, *dense])
-        signature = ir.FunctionType(ir.VoidType(), [POINTER] * len(self.loops.steps) + [I64, I64])
+    def __init__(self, module: Any, name: str, routine: Routine) -> None:
+        self.routine = routine
+        outer = [i for i, b in enumerate(routine.buffers) if b.source is not None]
+        pointers = [*outer, *routine.outputs]
+        signature = ir.FunctionType(ir.VoidType(), [POINTER] * len(pointers) + [I64, I64])
         self.function = ir.Function(module, signature, name)
-        pointers = self.function.args[:-2]
-        for pointer in pointers:
+        *given, low, high = self.function.args
+        for pointer in given:
             pointer.add_attribute("noalias")
-        args = [s.arg for s in self.sources.values()] + list(part.outputs)
-        slots = [
-            _Slot(p, TYPES[_type(a).dtype], s)
-            for p, a, s in zip(pointers, args, self.loops.steps, strict=True)
-        ]
-        self._reads = dict(zip(self.sources, slots, strict=False))
-        self._writes = slots[len(self.sources) :]
         self.w = Writer(module, ir.IRBuilder(self.function.append_basic_block()))
-        self._loop_nest(*self.function.args[-2:])
+        self.stored = buffers_read(routine)
+        self.memory = dict(zip(pointers, given, strict=True))
+        for i in sorted(self.stored - self.memory.keys()):
+            buffer = routine.buffers[i]
+            count = ir.Constant(I64, buffer.size)
+            self.memory[i] = self.w.builder.alloca(_stored(TYPES[buffer.dtype]), count)
+            self.memory[i].align = ALIGNMENT
+        span = (low, high) if routine.is_one_nest else None
+        self.turns = 1
+        """Of the outer loop, which threads may share."""
+        for step in routine.steps:
+            self._step(step, span)
         self.w.builder.ret_void()
 
-    def _loop_nest(self, low: Value, high: Value) -> None:
-        if len(self.loops.dims) == 1:
-            self._row(low, high, None)
-            return
-        with _loop(self.w.builder, low, high) as row:
-            self._row(ir.Constant(I64, 0), ir.Constant(I64, self.loops.dims[-1]), row)
+    # --- steps ------------------------------------------------------------------------------
 
-    def _row(self, low: Value, high: Value, row: Value | None) -> None:
-        reads = [(key, slot, self._start(slot, row)) for key, slot in self._reads.items()]
-        writes = [(slot, self._start(slot, row)) for slot in self._writes]
-        with _loop(self.w.builder, low, high) as i:
-            known: dict[Key, Value] = {k: self._load(slot, start, i) for k, slot, start in reads}
-            for op in self.part.ops:
-                known[id(op.outputs[0]), ()] = self._element(op, known)
-            for value, (slot, start) in zip(self.part.outputs, writes, strict=True):
-                self._store(known[id(value), ()], slot, start, i)
+    def _step(self, step: Step, span: tuple[Value, Value] | None = None) -> None:
+        match step:
+            case Nest():
+                self._nest(step, span)
+            case While():
+                self._while(step)
+            case Branch():
+                self._branch(step)
 
-    def _start(self, slot: _Slot, row: Value | None) -> Value:
-        """Where the row begins in an operand."""
-        if row is None:
-            return slot.pointer
-        b, offset, rest = self.w.builder, ir.Constant(I64, 0), row
-        for dim, step in zip(self.loops.dims[-2::-1], slot.steps[-2::-1], strict=True):
-            size = ir.Constant(I64, dim)
+    def _while(self, step: While) -> None:
+        b = self.w.builder
+        deciding, turn, after = (b.append_basic_block() for _ in range(3))
+        b.branch(deciding)
+        b.position_at_end(deciding)
+        for inner in step.condition:
+            self._step(inner)
+        b.cbranch(self._load(step.again, (), ()), turn, after)
+        b.position_at_end(turn)
+        for inner in step.body:
+            self._step(inner)
+        b.branch(deciding)
+        b.position_at_end(after)
+
+    def _branch(self, step: Branch) -> None:
+        b = self.w.builder
+        *starts, after = (b.append_basic_block() for _ in range(3))
+        b.cbranch(self._load(step.condition, (), ()), *starts)
+        for start, way in zip(starts, step.ways, strict=True):
+            b.position_at_end(start)
+            for inner in way:
+                self._step(inner)
+            b.branch(after)
+        b.position_at_end(after)
+
+    def _nest(self, nest: Nest, span: tuple[Value, Value] | None) -> None:
+        writes = [(key, target) for key, target in nest.writes if target.buffer in self.stored]
+        keys = [*nest.reads, *(target for _, target in writes)]
+        if nest.head is not None:
+            keys += nest.head.keys
+        dims, steps = merged(nest.dims, [key.steps for key in keys])
+        at = dict(zip(keys, steps, strict=True))
+        if span is not None and dims:
+            self.turns = dims[0]
+        with ExitStack() as loops:
+            index = [
+                loops.enter_context(_loop(self.w.builder, *_bounds(dim, span if not i else None)))
+                for i, dim in enumerate(dims)
+            ]
+            known = {key: self._load(key, at[key], index) for key in nest.reads}
+            if nest.head is not None:
+                known[nest.writes[0][0]] = self._contracted(nest.head, at, index)
+            for op in nest.ops:
+                given = {
+                    name: known[x] if isinstance(x, Key) else x if isinstance(x, str)
+                    else self.w.constant(x)
+                    for name, x in op.operands.items()
+                }  # fmt: skip
+                known[op.result] = RULES[op.kind](self.w, **given)
+            for key, target in writes:
+                self._store(known[key], target, at[target], index)
+
+    def _contracted(self, head: Contraction, at: dict[Key, Steps], index: Sequence[Value]) -> Value:
+        """Inner loops with a running total; the order of a sum is LLVM's to choose."""
+        b = self.w.builder
+        kind = TYPES[self.routine.buffers[head.factors[0].key.buffer].dtype]
+        with b.goto_entry_block():
+            total = b.alloca(kind)
+        b.store(_first(head.kind, kind), total)
+        with ExitStack() as loops:
+            inner = [loops.enter_context(_loop(b, *_bounds(dim, None))) for dim in head.dims]
+            terms = [
+                self._load(f.key, (*at[f.key], *f.inner), (*index, *inner)) for f in head.factors
+            ]
+            b.store(self._combined(head.kind, b.load(total, typ=kind), terms), total)
+        value = b.load(total, typ=kind)
+        if head.divisor != 1:
+            value = self.w.div(value, self.w.number(head.divisor))
+        if head.plus is not None:
+            value = self.w.add(value, self._load(head.plus, at[head.plus], index))
+        return value
+
+    def _combined(self, kind: str, total: Value, terms: Sequence[Value]) -> Value:
+        b = self.w.builder
+        if kind != "sum":
+            return self.w.extreme({"max": ">", "min": "<"}[kind], total, terms[0])
+        if total.type != F32:
+            return b.add(total, terms[0] if len(terms) == 1 else b.mul(*terms))
+        flags = ["reassoc", "contract"]
+        term = terms[0] if len(terms) == 1 else b.fmul(*terms, flags=flags)
+        return b.fadd(total, term, flags=flags)
+
+    # --- memory -----------------------------------------------------------------------------
+
+    def _address(self, key: Key, steps: Steps, index: Sequence[Value]) -> tuple[Value, Any]:
+        b, kind = self.w.builder, TYPES[self.routine.buffers[key.buffer].dtype]
+        offset = ir.Constant(I64, key.offset)
+        for step, i in zip(steps, index, strict=True):
             if step:
-                offset = b.add(offset, b.mul(b.urem(rest, size), ir.Constant(I64, step)))
-            rest = b.udiv(rest, size)
-        return b.gep(slot.pointer, [offset], source_etype=slot.stored)
+                offset = b.add(offset, i if step == 1 else b.mul(i, ir.Constant(I64, step)))
+        return b.gep(self.memory[key.buffer], [offset], source_etype=_stored(kind)), kind
 
-    def _load(self, slot: _Slot, start: Value, i: Value) -> Value:
+    def _load(self, key: Key, steps: Steps, index: Sequence[Value]) -> Value:
         b = self.w.builder
-        place = b.gep(start, [i], source_etype=slot.stored) if slot.steps[-1] else start
-        value = b.load(place, typ=slot.stored)
-        return b.icmp_unsigned("!=", value, ir.Constant(BYTE, 0)) if slot.kind == BIT else value
+        place, kind = self._address(key, steps, index)
+        value = b.load(place, typ=_stored(kind))
+        return b.icmp_unsigned("!=", value, ir.Constant(BYTE, 0)) if kind == BIT else value
 
-    def _store(self, value: Value, slot: _Slot, start: Value, i: Value) -> None:
+    def _store(self, value: Value, key: Key, steps: Steps, index: Sequence[Value]) -> None:
         b = self.w.builder
-        stored = b.zext(value, BYTE) if slot.kind == BIT else value
-        b.store(stored, b.gep(start, [i], source_etype=slot.stored))
-
-    def _element(self, op: Op, known: Mapping[Key, Value]) -> Value:
-        given = {name: self._operand(op, args[0], known) for name, args in op.inputs.items()}
-        return RULES[op.kind](self.w, **given)
-
-    def _operand(self, op: Op, arg: Arg, known: Mapping[Key, Value]) -> Value:
-        key = self._key(op, arg)
-        if key in known:
-            return known[key]
-        literal = literal_of(arg)
-        if literal is None:
-            return known[key[0], ()]
-        value = plain(literal, self.array)
-        return value if isinstance(value, str) else self.w.constant(value)
-
-    def _key(self, op: Op, arg: Arg) -> Key:
-        """An operand as an op reads it."""
-        if not isinstance(arg.type, TensorType):
-            return id(arg), ()
-        shape = dims_of(op.outputs[0].tensor.shape)
-        root = self.roots.get(id(arg), arg)
-        return id(root), steps_of(dims_of(arg.type.shape), shape)
-
-    def _sources(self) -> dict[Key, Source]:
-        """What the region reads from memory, once for each way in which it is broadcast."""
-        places = {id(v): place for place, v in enumerate(self.part.inputs)}
-        found: dict[Key, Source] = {}
-        for op in self.part.ops:
-            for (arg,) in op.inputs.values():
-                key = self._key(op, arg)
-                if key[0] in places or _is_large(arg):
-                    found[key] = Source(arg, key[1], places.get(key[0]))
-        return found
+        place, kind = self._address(key, steps, index)
+        b.store(b.zext(value, BYTE) if kind == BIT else value, place)
 
 
-def _is_large(arg: Arg) -> bool:
-    """A constant of more than one element."""
-    kind = arg.type
-    return (
-        literal_of(arg) is not None
-        and isinstance(kind, TensorType)
-        and prod(dims_of(kind.shape)) > 1
-    )
+def _stored(kind: Any) -> Any:
+    return BYTE if kind == BIT else kind
 
 
-def _type(arg: Arg) -> TensorType:
-    assert isinstance(arg.type, TensorType)
-    return arg.type
+def _first(kind: str, dtype: Any) -> Value:
+    """What a total starts from."""
+    if kind == "sum":
+        return ir.Constant(dtype, 0 if dtype != F32 else -0.0)
+    least = -np.inf if dtype == F32 else -(2**31)
+    most = np.inf if dtype == F32 else 2**31 - 1
+    return ir.Constant(dtype, least if kind == "max" else most)
+
+
+def _bounds(dim: int, span: tuple[Value, Value] | None) -> tuple[Value, Value]:
+    return (ir.Constant(I64, 0), ir.Constant(I64, dim)) if span is None else span
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""exp, log and what is made of them, as arithmetic that LLVM vectorises: within 3 ulp.
+"""exp, log and what is made of them, as arithmetic that LLVM vectorises: within 3.5 ulp.
 
 The polynomials are those of Cephes (netlib.org/cephes, single precision).
 """

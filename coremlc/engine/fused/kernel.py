@@ -12,48 +12,55 @@ import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
 
-from coremlc.engine.fused.costs import ADDITION_US, COSTS
-from coremlc.engine.fused.emit import Array, Body, Resolver
-from coremlc.engine.fused.loops import Loops, dims_of
-from coremlc.engine.fused.partition import Partition
-from coremlc.engine.literals import literal_of, plain
+from coremlc.engine.fused.costs import time_us
+from coremlc.engine.fused.emit import Function
+from coremlc.engine.fused.loops import dims_of
+from coremlc.engine.fused.nests import Resolver, routine
+from coremlc.engine.fused.partition import Part, Partition
+from coremlc.engine.literals import plain
 from coremlc.mil.arrays import STORAGE
+from coremlc.mil.program import Array, Literal
 
 SPLIT_US = 150.0
 """Time on one thread from which a second one earns more than it takes to wake."""
 
 
 class Kernels:
-    """The machine code of all fused regions of a model; kernels live as long as it does."""
+    """The machine code of all fused parts of a model; kernels live as long as it does."""
 
     def __init__(self, partition: Partition, array: Resolver, threads: int) -> None:
         module = ir.Module()
         parts = [part for part in partition.parts if part.kind == "fused"]
-        bodies = [
-            Body(module, f"region{i}", part, partition.roots, array) for i, part in enumerate(parts)
+        routines = [
+            routine(part.ops, part.inputs, part.outputs, partition.roots, array) for part in parts
         ]
+        functions = [Function(module, f"part{i}", r) for i, r in enumerate(routines)]
         self._engine = _compiled(str(module))
         self.all = [
-            Kernel(body, self._engine.get_function_address(body.function.name), threads)
-            for body in bodies
+            Kernel(part, function, self._engine, array, threads)
+            for part, function in zip(parts, functions, strict=True)
         ]
 
 
 class Kernel:
-    """A fused region, ready to run."""
+    """A fused part, ready to run."""
 
-    def __init__(self, body: Body, address: int, threads: int) -> None:
-        outputs = [v.tensor for v in body.part.outputs]
-        self._outputs = [(dims_of(kind.shape), STORAGE[kind.dtype].numpy) for kind in outputs]
-        sources = list(body.sources.values())
-        self._places = [s.place for s in sources]
+    def __init__(
+        self, part: Part, function: Function, engine: Any, array: Resolver, threads: int
+    ) -> None:
+        kinds = [v.tensor for v in part.outputs]
+        self._outputs = [(dims_of(kind.shape), STORAGE[kind.dtype].numpy) for kind in kinds]
+        inputs = {id(v): i for i, v in enumerate(part.inputs)}
+        sources = [b.source for b in function.routine.buffers if b.source is not None]
+        self._places = [inputs.get(id(source)) for source in sources]
         self._held = [
-            None if s.place is not None else _dense(plain(literal_of(s.arg), body.array))  # type: ignore[arg-type]
-            for s in sources
+            _dense(plain(source, array)) if isinstance(source, Literal) else None
+            for source in sources
         ]
-        pointers = [ctypes.c_void_p] * (len(sources) + len(outputs))
+        pointers = [ctypes.c_void_p] * (len(sources) + len(kinds))
+        address = engine.get_function_address(function.function.name)
         self._call = ctypes.CFUNCTYPE(None, *pointers, ctypes.c_int64, ctypes.c_int64)(address)
-        self._spans = _spans(body.loops, _us(body), threads)
+        self.spans = _spans(function.turns, time_us(part.ops, part.inputs, part.outputs), threads)
 
     def run(self, inputs: Sequence[Array], pool: ThreadPoolExecutor | None) -> list[Array]:
         """New arrays."""
@@ -64,9 +71,9 @@ class Kernel:
             for place, held in zip(self._places, self._held, strict=True)
         ]
         pointers = [x.ctypes.data for x in (*read, *outputs)]  # type: ignore[union-attr]
-        first, *others = self._spans
+        first, *others = self.spans
         if pool is None or not others:
-            self._call(*pointers, first[0], self._spans[-1][1])
+            self._call(*pointers, first[0], self.spans[-1][1])
             return outputs
         waiting = [pool.submit(self._call, *pointers, *span) for span in others]
         self._call(*pointers, *first)
@@ -79,18 +86,10 @@ def _dense(x: Array) -> Array:
     return x if x.flags.c_contiguous and x.flags.aligned else np.require(x, None, ["C", "A"])
 
 
-def _us(body: Body) -> float:
-    """A run's time on one thread, by estimate."""
-    size = body.loops.rows * body.loops.dims[-1]
-    work = sum(COSTS[op.kind].ours for op in body.part.ops) + len(body.loops.steps) / 3
-    return 2 * ADDITION_US * size * work
-
-
-def _spans(loops: Loops, us: float, threads: int) -> list[tuple[int, int]]:
-    """Spans of rows (of elements, if there is one row), one per thread."""
-    count = loops.rows if len(loops.dims) > 1 else loops.dims[-1]
-    pieces = min(threads, count) if us >= SPLIT_US else 1
-    edges = [count * k // pieces for k in range(pieces + 1)]
+def _spans(turns: int, us: float, threads: int) -> list[tuple[int, int]]:
+    """Of the outer loop's turns, one for each thread that it is worth."""
+    pieces = min(threads, turns) if us >= SPLIT_US else 1
+    edges = [turns * k // pieces for k in range(pieces + 1)]
     return list(pairwise(edges))
 
 

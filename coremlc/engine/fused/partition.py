@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal as Word
 
+from coremlc.engine.fused import small
 from coremlc.engine.fused.costs import gain_us, is_simple, is_view, saved_us
 from coremlc.engine.fused.loops import squeezed
 from coremlc.engine.literals import used_by
@@ -57,6 +58,10 @@ class Partition:
 
 def partition(function: Function, least_gain_us: float) -> Partition:
     """A function of known shapes in parts, if there are loops that save `least_gain_us`."""
+    if small.is_worth_it(function, least_gain_us):
+        whole = Part("fused", list(function.block.ops), list(function.inputs))
+        whole.outputs = list(function.block.outputs)
+        return Partition([whole], {})
     cutter = _Cutter(function)
     return Partition(cutter.parts(least_gain_us), cutter.roots)
 

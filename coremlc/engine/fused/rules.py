@@ -44,6 +44,7 @@ for _name, _method in {
 
 for _name, _intrinsic in {
     "floor": "llvm.floor", "ceil": "llvm.ceil", "round": "llvm.roundeven", "sqrt": "llvm.sqrt",
+    "sin": "llvm.sin", "cos": "llvm.cos",
 }.items():  # fmt: skip
     rule(_name)(lambda w, x, name=_intrinsic: w.intrinsic(name, x))
 

@@ -36,7 +36,7 @@ def chain(*shape: int) -> tuple[Program, dict[str, np.ndarray]]:
 
 def spans(executable: PartsExecutable) -> list[int]:
     kernels: list[Kernel] = executable._kernels.all
-    return [len(kernel._spans) for kernel in kernels]
+    return [len(kernel.spans) for kernel in kernels]
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
