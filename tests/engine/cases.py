@@ -131,6 +131,10 @@ def columns() -> Iterator[Case]:
     yield Case("threshold", {"x": ints, "alpha": 3}, "upright")
     yield Case("clip", {"x": floats, "alpha": -1.0, "beta": 2.0}, "upright")
     yield Case("select", {"cond": floats > 0, "a": floats, "b": -1.0}, "upright")
+    for shape in ((3,), (7, 1), (1, 7, 3), (9, 1, 1), (1, 1, 1), (5, 1, 1, 3)):
+        image = {"x": seeded(5, 9, 7, 3), "y": C(seeded(*shape, seed=1))}
+        yield Case("sub", image, f"image-{shape}")
+    yield Case("add", {"x": seeded(300, 3, dtype=np.float16), "y": C(seeded(3).astype(np.float16))})
     digits = (1 << 4 * np.arange(8)).astype(np.int32)
     for kind in ("real_div", "floor_div", "mod"):
         for bit in (0, 1, 16, 30):

@@ -11,6 +11,7 @@ import numpy as np
 
 from coremlc.engine.ort.emitter import LARGE, Emitter, Name
 from coremlc.engine.ort.registry import Function, Result, recipe
+from coremlc.engine.ort.repeats import repeated
 from coremlc.engine.ort.tensor import T, const_of, float_of
 from coremlc.mil.arrays import STORAGE
 from coremlc.mil.types import TensorType
@@ -20,28 +21,21 @@ SELECT_BY_BITS = 4096
 
 
 def elementwise(*names: str) -> Callable[[Function], Function]:
-    """A wide recipe of operands that are broadcast; scalars as `Emitter.scalar` has them."""
+    """A wide recipe of operands that are broadcast; constants lie as `repeated` has them."""
 
     def register(function: Function) -> Function:
         @wraps(function)
         def leveled(g: Emitter, **operands: Any) -> Result:
             tensors = [x for x in operands.values() if isinstance(x, T)]
-            rank = max(x.rank for x in tensors)
-            if all(x.shape[-1:] in ((), (1,)) for x in tensors):
-                operands = {name: _with_axes(x, rank) for name, x in operands.items()}
+            if all(x.is_static for x in tensors):
+                dims = np.broadcast_shapes(*(x.dims for x in tensors))
+                operands = {name: repeated(x, dims) for name, x in operands.items()}
             return function(g, **operands)
 
         recipe(*names, wide=True)(leveled)
         return function
 
     return register
-
-
-def _with_axes(x: Any, rank: int) -> Any:
-    """A constant of one element, of that rank."""
-    if not isinstance(x, T) or not x.is_const or x.value is None or x.value.size != 1:
-        return x
-    return T(x.dtype, (1,) * rank, value=x.value.reshape((1,) * rank))
 
 
 def _direct(mil: str, onnx: str) -> None:

@@ -139,11 +139,7 @@ class Emitter:
         return str(proto.name)
 
     def scalar(self, value: Any, beside: T) -> str:
-        """A constant for every element of a tensor.
-
-        Along a last axis of 1 ORT repeats one of no axes element by element, 25 times as slow as
-        one that has as many axes.
-        """
+        """A constant for every element of a tensor, as `repeats` has it."""
         array = np.asarray(value, STORAGE[beside.dtype].numpy)
         return self.const(array.reshape((1,) * beside.rank if beside.shape[-1:] == (1,) else ()))
 

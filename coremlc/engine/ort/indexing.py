@@ -30,7 +30,7 @@ def _index(
         elif clamp:
             value = np.clip(value, -bound, bound - 1)
         return g.const(value)
-    if indices.shape[-1:] == (1,):  # see `Emitter.scalar`
+    if indices.shape[-1:] == (1,):  # see `repeats`
         bound = bound.reshape((1,) * indices.rank)
     index = g.use(indices) if indices.dtype == dtype else g.cast(indices, dtype)
     low, high = bounds_of(indices)

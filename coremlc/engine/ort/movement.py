@@ -161,11 +161,12 @@ def _static_bounds(
     return starts, ends
 
 
-def _slice(g: Emitter, x: Name, starts: list[int], ends: list[int], steps: list[int]) -> str:
+def _slice(g: Emitter, x: T, starts: list[int], ends: list[int], steps: list[int]) -> str:
+    """Only axes that are cut are named: each one costs time."""
     axes = [
         i
-        for i, (b, e, s) in enumerate(zip(starts, ends, steps, strict=True))
-        if (b, e, s) != (0, _LAST, 1)
+        for i, (dim, b, e, s) in enumerate(zip(x.shape, starts, ends, steps, strict=True))
+        if (b, s) != (0, 1) or (e != _LAST and e != dim)
     ]
     if not axes:
         return g.node("Identity", x)

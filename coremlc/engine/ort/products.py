@@ -32,11 +32,17 @@ def matmul(
         return _int_matmul(g, x, y, _turned(g, x, left), _turned(g, y, right), out[0])
     if y.rank == 2 and x.rank >= 2 and x.is_static and y.is_static and y.is_const and not left:
         return _dense(g, x, y, None, transposed=right)
-    if (left or right) and x.rank >= 2 and y.rank >= 2:
-        return g.node(
-            "FusedMatMul", x, y, domain="com.microsoft", transA=int(left), transB=int(right)
-        )
+    if x.rank >= 2 and y.rank >= 2:
+        return _product(g, x, y, left=left, right=right)
     return g.node("MatMul", x, y)
+
+
+def _product(g: Emitter, x: T, y: T, *, left: bool, right: bool) -> str:
+    """MatMul of operands that may be turned."""
+    if not left and not right:
+        return g.node("MatMul", x, y)
+    turned = {"transA": int(left), "transB": int(right)}
+    return g.node("FusedMatMul", x, y, domain="com.microsoft", **turned)
 
 
 def _int_matmul(g: Emitter, x: T, y: T, left: Name, right: Name, out: TensorType) -> str:
@@ -70,7 +76,9 @@ def _wrapped(g: Emitter, x: Name) -> str:
 
 
 def _dense(g: Emitter, x: T, weight: T, bias: T | None, *, transposed: bool) -> str:
-    """One Gemm on rows: faster than a matmul of higher rank, and it reads W as it lies."""
+    """One Gemm on rows, which adds the bias too; both ops read W as it lies."""
+    if bias is None and x.rank > 2:
+        return _product(g, x, weight, left=False, right=transposed)
     depth = x.dims[-1]
     width = weight.dims[0 if transposed else 1]
     rows = int(np.prod(x.dims[:-1], dtype=np.int64))

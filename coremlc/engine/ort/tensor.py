@@ -35,6 +35,7 @@ class T:
         "items_differ",
         "name",
         "narrow",
+        "repeats",
         "rows_differ",
         "shape",
         "wide",
@@ -57,6 +58,8 @@ class T:
         self.narrow = narrow
         """The fp16 tensor that this one is the float32 form of."""
         self.wide: T | None = None
+        self.repeats: dict[tuple[int, ...], T] = {}
+        """A constant's longer forms, by shape."""
         self.extent: int | None = None
         """How far apart its values are at most, plus one; known where they are proved to differ."""
         self.items_differ: bool | None = None
