@@ -87,9 +87,10 @@ def absolute(x: Array) -> Array:
 
 def floor_division(x: Array, y: Array) -> Array:
     """Ints: towards minus infinity; x / 0 is -1, INT_MIN / -1 wraps to INT_MIN."""
-    x, y = np.broadcast_arrays(x, y)
     plain = (y != 0) & (y != -1)
-    quotient = np.floor_divide(x, np.where(plain, y, 1))
+    quotient = np.floor_divide(x, np.where(plain, y, np.ones_like(y)))
+    if np.all(plain):
+        return np.asarray(quotient)
     return np.where(y == 0, -1, np.where(y == -1, np.negative(x), quotient)).astype(x.dtype)
 
 
@@ -115,10 +116,9 @@ def mod(x: Array, y: Array) -> Array:
     """The sign of the divisor, as Python; ints: x mod 0 is x."""
     if not _is_int(x):
         return np.mod(x, y)
-    x, y = np.broadcast_arrays(x, y)
     plain = (y != 0) & (y != -1)
-    rest = np.mod(x, np.where(plain, y, 1))
-    return np.where(y == 0, x, rest).astype(x.dtype)
+    rest = np.mod(x, np.where(plain, y, np.ones_like(y)))
+    return np.asarray(rest) if np.all(plain) else np.where(y == 0, x, rest).astype(x.dtype)
 
 
 @kernel("pow", wide=True)

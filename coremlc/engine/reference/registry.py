@@ -109,6 +109,8 @@ def indices_in(
     with it (or for scatter, `must_fit`) a bad index is an error.
     """
     index = indices.astype(np.int64)
+    if index.size and index.min() >= 0 and index.max() < dim:
+        return index
     low = 0 if validate else -dim
     if validate or must_fit or dim == 0:
         bad = (index < low) | (index >= dim)
