@@ -15,7 +15,8 @@ from coremlc.ir.types import TensorType
 from coremlc.ops.convert_dtype import ConvertDType
 from coremlc.ops.leaves import Constant
 from coremlc.ops.shifts import ShiftRightArithmetic
-from coremlc.passes.words.rules import MODULAR, OF_WIDTH, RULES, WORDWISE, Case
+from coremlc.passes.words.case import Case
+from coremlc.passes.words.rules import MODULAR, OF_WIDTH, RULES, WORDWISE
 from coremlc.passes.words.word import Calc, Operand, Words, pattern
 
 U32, U64 = BY_NAME["Uint32"], BY_NAME["Uint64"]
