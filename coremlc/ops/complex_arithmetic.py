@@ -141,16 +141,24 @@ def bilinear(op: Op, g: Graph, x: Parts, y: Parts) -> Parts:
     return Parts(g.add(binary.Sub(), ac, bd), g.add(binary.Add(), ad, bc))
 
 
+def _halved(a: Term, b: Term) -> tuple[Term, Term, Term]:
+    """Both halved where their sum might overflow, and where that is."""
+    huge = greater(abs(a), abs(b)) >= 1e38
+    return where(huge, a * 0.5, a), where(huge, b * 0.5, b), huge
+
+
 @formula(binary.Div)
 def div(x: Pair, y: Pair) -> Pair:
-    """Smith's: by the ratio of the divisor's parts, so that no square overflows."""
+    """Smith's: by the ratio of the divisor's parts, so that no square overflows, nor a sum."""
     (a, b), (c, d) = x, y
     flat = abs(c) >= abs(d)
-    high, low = where(flat, c, d), where(flat, d, c)
+    high, low, far = _halved(where(flat, c, d), where(flat, d, c))
+    p, q, tall = _halved(where(flat, a, b), where(flat, b, a))
     ratio = low / high
     scale = high + low * ratio
-    p, q = where(flat, a, b), where(flat, b, a)
     re, im = (p + q * ratio) / scale, (q - p * ratio) / scale
+    re, im = (where(far, part * 0.5, part) for part in (re, im))
+    re, im = (where(tall, part + part, part) for part in (re, im))
     im = where(flat, im, -im)
     size = abs(c)
     by_zero = size.equals(0.0) & abs(d).equals(0.0)

@@ -71,6 +71,7 @@ def _unary() -> list[Sample]:
     found = [Sample(op(), (EDGES,), note="edges") for op in wide]
     far = plane([3e38, -2e38, 1e-45, -1e-40, 0.0])  # whose modulus overflows, or has few bits
     found.append(Sample(unary.Sign(), (far,), note="far"))
+    found.append(Sample(binary.Div(), pairs(far, plane([3e38, -2e38, 1.5])), note="far"))
     for op in (unary.Exp, unary.Expm1):
         found.append(Sample(op(), (small,), note="edges"))
         found.append(Sample(op(), (plane([0.0, 1.5, -80.0, 85.0]),), note="large"))
