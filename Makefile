@@ -80,10 +80,11 @@ fuzz-ops: $(STAMP) ## N random op cases in all, going on from the record: the or
 	$(BIN)/python -m benchmarks.fuzz -N $(or $(N),100000) --jobs $(JOBS) --json $(or $(JSON),benchmarks/FUZZ.json)
 
 harvest: $(STAMP) ## collect the graphs of GoMLX's own tests in out/harvest (needs Go; QUICK=1 leaves out slow ones)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[xla]'
 	$(BIN)/python scripts/harvest.py --jobs $(JOBS) $(if $(QUICK),--quick)
 
-test-harvest: $(STAMP) ## compile and run all that make harvest collected
-	$(BIN)/python -m benchmarks.harvest --jobs $(JOBS)
+test-harvest: $(STAMP) ## compile and run all that make harvest collected, into benchmarks/HARVEST.md (RESUME=1: go on after a stop)
+	$(BIN)/python -m benchmarks.harvest --jobs $(JOBS) $(if $(RESUME),--resume)
 
 go: ## gofmt, vet and test the Go module
 	@test -z "$$(gofmt -l go)" || { echo "not formatted:"; gofmt -l go; exit 1; }
