@@ -18,6 +18,8 @@ from coremlc.engine.fused.writer import BIT, BYTE, F32, I64, POINTER, TYPES, Val
 
 ALIGNMENT = 32
 """Of memory for what lies between steps: a vector of AVX."""
+VECTOR_TURNS = 1024
+"""From which on vectors earn what LLVM takes to think of them."""
 
 
 class Function:
@@ -92,9 +94,10 @@ class Function:
         at = dict(zip(keys, steps, strict=True))
         if span is not None and dims:
             self.turns = dims[0]
+        self.is_plain = nest.turns < VECTOR_TURNS
         with ExitStack() as loops:
             index = [
-                loops.enter_context(_loop(self.w.builder, *_bounds(dim, span if not i else None)))
+                loops.enter_context(self._loop(*_bounds(dim, span if not i else None)))
                 for i, dim in enumerate(dims)
             ]
             known = {key: self._load(key, at[key], index) for key in nest.reads}
@@ -118,7 +121,7 @@ class Function:
             total = b.alloca(kind)
         b.store(_first(head.kind, kind), total)
         with ExitStack() as loops:
-            inner = [loops.enter_context(_loop(b, *_bounds(dim, None))) for dim in head.dims]
+            inner = [loops.enter_context(self._loop(*_bounds(dim, None))) for dim in head.dims]
             terms = [
                 self._load(f.key, (*at[f.key], *f.inner), (*index, *inner)) for f in head.factors
             ]
@@ -139,6 +142,24 @@ class Function:
         flags = ["reassoc", "contract"]
         term = terms[0] if len(terms) == 1 else b.fmul(*terms, flags=flags)
         return b.fadd(total, term, flags=flags)
+
+    @contextmanager
+    def _loop(self, low: Value, high: Value) -> Iterator[Value]:
+        """Turns for i in low .. high - 1; low < high."""
+        b = self.w.builder
+        before, body = b.block, b.append_basic_block()
+        b.branch(body)
+        b.position_at_end(body)
+        i = b.phi(I64)
+        i.add_incoming(low, before)
+        yield i
+        following = b.add(i, ir.Constant(I64, 1), flags=["nuw", "nsw"])
+        i.add_incoming(following, b.block)
+        after = b.append_basic_block()
+        branch = b.cbranch(b.icmp_signed("<", following, high), body, after)
+        if self.is_plain:
+            branch.set_metadata("llvm.loop", _plain_loop(self.w.module))
+        b.position_at_end(after)
 
     # --- memory -----------------------------------------------------------------------------
 
@@ -179,17 +200,11 @@ def _bounds(dim: int, span: tuple[Value, Value] | None) -> tuple[Value, Value]:
     return (ir.Constant(I64, 0), ir.Constant(I64, dim)) if span is None else span
 
 
-@contextmanager
-def _loop(builder: Any, low: Value, high: Value) -> Iterator[Value]:
-    """Turns for i in low .. high - 1; low < high."""
-    before, body = builder.block, builder.append_basic_block()
-    builder.branch(body)
-    builder.position_at_end(body)
-    i = builder.phi(I64)
-    i.add_incoming(low, before)
-    yield i
-    following = builder.add(i, ir.Constant(I64, 1), flags=["nuw", "nsw"])
-    i.add_incoming(following, builder.block)
-    after = builder.append_basic_block()
-    builder.cbranch(builder.icmp_signed("<", following, high), body, after)
-    builder.position_at_end(after)
+def _plain_loop(module: Any) -> Any:
+    """A mark that LLVM shall translate a loop as it stands; its first part must be itself."""
+    names = ("llvm.loop.vectorize.enable", "llvm.loop.unroll.disable")
+    no_vectors = module.add_metadata([ir.MetaDataString(module, names[0]), ir.Constant(BIT, 0)])
+    no_unrolling = module.add_metadata([ir.MetaDataString(module, names[1])])
+    mark = ir.MDValue(module, (), str(len(module.metadata)))
+    mark.operands = (mark, no_vectors, no_unrolling)
+    return mark

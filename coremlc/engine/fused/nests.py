@@ -54,6 +54,11 @@ class Nest:
     """What is stored, and where."""
 
     @property
+    def turns(self) -> int:
+        """Of all its loops."""
+        return prod(self.dims) * prod(self.head.dims if self.head is not None else ())
+
+    @property
     def makes(self) -> set[int]:
         """Buffers that are not whole before its end."""
         return {target.buffer for _, target in self.writes}
