@@ -32,6 +32,8 @@ STEPS = 16
 """Last places for a composite of float32 steps."""
 SUM = 16
 """Units of the sum of the terms' magnitudes."""
+MEAN = 4
+"""Units of the mean of the magnitudes."""
 BACKWARD = 2
 """Units by which operands are moved to see how a composite answers; twice that is allowed."""
 DENORMALS = {"Logistic": 2.0**-126, "Tanh": 2.0**-142, "Expm1": 2.0**-141}
@@ -180,11 +182,13 @@ def _terms(case: Case, i: int, given: Sequence[Array]) -> Array:
 def _quantized_terms(op: Any, sizes: Sequence[Array]) -> Array:
     """The same, where a weight is a sum of its own: a level times its scale, and the zero point."""
     x, levels, *extra = sizes
-    how = op.weights_quantization
-    if how.scheme == "Linear":
-        levels = np.abs(levels.astype(np.int64))
-    weights = np.abs(how.values(levels, *extra[op.bias :]))
-    return np.asarray(x @ (weights.T if how.scheme == "GGML" else weights) + sum(extra[: op.bias]))
+    how, counts = op.weights_quantization, np.abs(levels.astype(np.int64))
+    weights = np.abs(how.values(counts if how.scheme == "Linear" else levels, *extra[op.bias :]))
+    if how.scheme == "GGML":
+        return np.asarray(x @ weights.T + sum(extra[: op.bias]))
+    most = greatest(dtypes.F32) / 2
+    over = (weights > most).any(0) | (x @ counts > most)  # ONNX Runtime scales a product at last
+    return np.where(over, np.inf, x @ weights + sum(extra[: op.bias]))
 
 
 def _size(x: Array) -> Array:
@@ -284,6 +288,34 @@ def _scored(case: Case, given: Sequence[Array]) -> list[Array]:
     return out
 
 
+def _layer_norm(case: Case, i: int, given: Sequence[Array], exact: Array) -> Bound:
+    """Composed, and units of the mean, which moves all elements alike."""
+    op, x = case.op, evaluate.widened(given[0])
+    wide = [n if a in op.axes else 1 for a, n in enumerate(x.shape)]
+    gamma = np.abs(evaluate.widened(given[1])).reshape(wide) if op.gamma else 1.0
+    return _add(_composed(case, i, given, exact), MEAN, gamma * _away(x, op.axes, op.epsilon))
+
+
+def _training(case: Case, i: int, given: Sequence[Array], exact: Array) -> Bound:
+    """The same; the mean is a result too."""
+    op, x = case.op, evaluate.widened(given[0])
+    axes = op.axes(x.ndim)
+    scale = np.abs(op.column(x, evaluate.widened(given[1])))
+    size = scale * _away(x, axes, op.epsilon) if i == 0 else np.abs(x).mean(axes)
+    return _add(_composed(case, i, given, exact), MEAN, size if i < 2 else 0.0)
+
+
+def _away(x: Array, axes: tuple[int, ...], epsilon: float) -> Array:
+    """The mean magnitude, in deviations."""
+    deviation = np.sqrt(x.var(axes, keepdims=True) + epsilon)
+    return np.asarray(np.abs(x).mean(axes, keepdims=True) / deviation)
+
+
+def _add(found: Bound, units: int, size: Array | float) -> Bound:
+    """A bound that is so many units of a size wider."""
+    return dataclasses.replace(found, allowed=found.allowed + units * 2.0**-23 * size)
+
+
 def _gradient(case: Case, i: int, given: Sequence[Array], exact: Array) -> Bound:
     """Composed, and units of what a gradient less its means is the small difference of."""
     found, op = _composed(case, i, given, exact), case.op
@@ -295,7 +327,7 @@ def _gradient(case: Case, i: int, given: Sequence[Array], exact: Array) -> Bound
     by_scale, by_offset = (size * normal).sum(axes, keepdims=True), size.sum(axes, keepdims=True)
     terms = np.abs(s) / np.sqrt(v + op.epsilon) * (size + (by_offset + normal * by_scale) / n)
     scale = (terms, by_scale.sum(axes), by_offset.sum(axes))[i]
-    return dataclasses.replace(found, allowed=found.allowed + SUM * 2.0**-23 * scale)
+    return _add(found, SUM, scale)
 
 
 def _step(case: Case) -> float:
@@ -316,7 +348,8 @@ def _moved(x: Array, by: float, at: int, bulk: np.random.Generator) -> Array:
         return x
     y = np.array(evaluate.widened(x))
     if y.dtype.kind != "c":
-        return np.asarray(y + np.maximum(np.abs(y), DENORMAL_UNIT) * by * _signs(at, x, bulk))
+        off = np.maximum(np.abs(y), DENORMAL_UNIT) * by * _signs(at, x, bulk)
+        return np.where(np.isfinite(y), y + off, y)
     for part in (y.real, y.imag):
         part *= 1 + by * _signs(at, x, bulk)
     return y
@@ -334,12 +367,13 @@ def _is_inexact(x: Array) -> bool:
 
 
 _MODELS: dict[str, Model] = {
-    "BatchNormForTraining": _composed,
+    "BatchNormForTraining": _training,
     "BatchNormGradient": _gradient,
     "ConvGeneral": _convolved,
     "FFT": _fft,
     "FusedDense": _dense,
     "FusedGelu": _gelu,
+    "FusedLayerNorm": _layer_norm,
     "FusedQuantizedDense": _dense,
     "FusedSoftmax": _softmax,
     "Pow": _power,

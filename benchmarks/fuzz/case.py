@@ -105,9 +105,11 @@ def draw(rng: random.Random, only: str = "", name: str = "") -> Case:
         for i, x in enumerate(operands)
         if chance(rng, 0.25) or x.type.dtype in PACKED  # which no input has
     }
-    for sample in SAMPLES[kind.kind]:
-        if sample.op is op:
-            constants |= sample.constants
+    samples = [sample for sample in SAMPLES[kind.kind] if sample.op is op]
+    for sample in samples:
+        constants |= sample.constants
+    if not samples:
+        constants |= {i for i, x in enumerate(operands) if isinstance(x, Fixed)}
     case = Case(name, op, tuple(operands), frozenset(constants), results)
     ranges = tuple(_range(rng, case, i) for i in range(len(operands)))
     return replace(case, ranges=ranges)

@@ -64,13 +64,28 @@ def is_exact(case: Case, d: DType) -> bool:
     return rounded or case.op.exactness is Exactness.EXACT
 
 
+def _has_extremes(case: Case) -> bool:
+    """Whether a greatest or least number is taken, of which 0 and -0 may be either."""
+    bodies = [node.op.kind for body in case.op.bodies for node in body.nodes]
+    kinds = (case.op.kind, getattr(case.op, "reduction_type", ""), *bodies)
+    return any("Max" in kind or "Min" in kind or kind == "Clamp" for kind in kinds)
+
+
+def _has_both_zeros(given: Sequence[Array]) -> bool:
+    zeros = [np.signbit(x[x == 0]) for x in given if x.dtype.kind != "c"]
+    return any(z.any() for z in zeros) and not all(z.all() for z in zeros)
+
+
 def _far(case: Case, i: int, x: Array, y: Array, given: Sequence[Array]) -> tuple[Array, int]:
     """Where a result is further off than allowed, and how many elements no number bounds."""
     d = case.results[i].dtype
     if not (d.is_float or d.is_complex):
         return np.asarray(x != y), 0
     if is_exact(case, d):
-        return _other(_parts(x, d), _parts(y, d), d).any(-1), 0
+        far = _other(_parts(x, d), _parts(y, d), d)
+        if _has_extremes(case) and (case.op.bodies or _has_both_zeros(given)):
+            far &= ((x != 0) | (y != 0))[..., None]
+        return far.any(-1), 0
     limits = bound(case, i, given)
     a, b = _parts(x, d), _parts(limits.exact, d)
     known = _is_near(a, b, _spread(limits.allowed), d) | _is_same(a, _parts(y, d))

@@ -15,7 +15,7 @@ from coremlc import dtypes
 from coremlc.errors import RefusalsError
 
 Record: TypeAlias = dict[str, Any]
-COUNTERS = ("ops", "ranks", "refused", "findings", "commits")
+COUNTERS = ("ops", "ranks", "open", "refused", "findings", "commits")
 SHORT = [d.short for d in dtypes.ALL]
 
 
@@ -37,8 +37,8 @@ class Tally:
     cases: int = 0
     elements: int = 0
     """That were compared, once for each engine."""
-    open: int = 0
-    """Those that pass only since their bound is no number."""
+    open: collections.Counter[str] = field(default_factory=_counter)
+    """Those of a kind that pass only since their bound is no number."""
 
     def count(self, case: Case, expected: Sequence[Array]) -> None:
         """A case that was compared."""
@@ -70,14 +70,14 @@ def reason(error: BaseException) -> str:
 
 def empty(seed: int) -> Record:
     """The record of no case."""
-    figures = {"seed": seed, "next_seed": seed, "cases": 0, "elements": 0, "open": 0}
+    figures = {"seed": seed, "next_seed": seed, "cases": 0, "elements": 0}
     return {**figures, "wall_s": 0.0, "cpu_s": 0.0, "first": {}, **{k: {} for k in COUNTERS}}
 
 
 def add(record: Record, tally: Tally, seeds: int, commit: str) -> None:
     """Count a chunk of seeds."""
     record["next_seed"] += seeds
-    for name in ("cases", "elements", "open"):
+    for name in ("cases", "elements"):
         record[name] += getattr(tally, name)
     for name in COUNTERS:
         new = {commit: tally.cases} if name == "commits" else getattr(tally, name)
@@ -89,7 +89,7 @@ def add(record: Record, tally: Tally, seeds: int, commit: str) -> None:
 
 def save(record: Record, path: Path) -> None:
     """The record as JSON, and its page beside it."""
-    for name in ("ops", "ranks", "refused", "findings", "first"):
+    for name in ("ops", "ranks", "open", "refused", "findings", "first"):
         record[name] = dict(sorted(record[name].items()))
     path.write_text(json.dumps(record, indent=1) + "\n")
     path.with_suffix(".md").write_text(page(record))
@@ -103,7 +103,7 @@ def page(record: Record) -> str:
     cases, cpu = record["cases"], record["cpu_s"]
     commits = ", ".join(f"{commit} ({n:,})" for commit, n in record["commits"].items())
     ranks = ", ".join(f"{n:,} {_rank(key)}" for key, n in record["ranks"].items())
-    findings = sum(record["findings"].values())
+    findings, open_ = (sum(record[name].values()) for name in ("findings", "open"))
     pairs = _pairs(record["ops"])
     lines = [
         "# Random op cases",
@@ -113,9 +113,9 @@ def page(record: Record) -> str:
         f"- **{cases:,} cases, {findings} differences** or errors that are no refusal;"
         f" seeds {record['seed']} to {record['next_seed'] - 1}.",
         f"- Cases by commit: {commits}.",
-        f"- {record['elements']:,} elements compared; of {record['open']:,}"
-        f" ({record['open'] / max(record['elements'], 1):.1e}) no number can be asked, since a step"
-        " overflows or divides by what may be 0.",
+        f"- {record['elements']:,} elements compared. Of {open_:,}"
+        f" ({open_ / max(record['elements'], 1):.1e}) no number can be asked, since a step"
+        f" overflows or divides by what may be 0: {_first(record['open'])}.",
         f"- {cpu / 60:.0f} minutes of CPU, {cases / max(cpu, 1e-9):.0f} cases a second on a core.",
         f"- By greatest rank: {ranks}.",
         f"- {len(pairs)} pairs of op and dtype, each in at least {min(pairs.values(), default=0)}"
@@ -132,6 +132,13 @@ def page(record: Record) -> str:
         rows = [(f"{n}", k, record["first"][k]) for k, n in _by_count(record["findings"])]
         lines += [*_table(("findings", "of", "first"), rows), ""]
     return "\n".join([*lines, *_coverage(pairs), ""])
+
+
+def _first(counts: Mapping[str, int]) -> str:
+    """The greatest counts."""
+    rows = _by_count(counts)
+    most = ", ".join(f"{kind} {n:,}" for kind, n in rows[:8])
+    return most + f", {len(rows) - 8} other kinds" * (len(rows) > 8)
 
 
 def _rank(key: str) -> str:

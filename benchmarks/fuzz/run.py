@@ -123,7 +123,8 @@ def _compare(
     tally.count(case, expected)
     for engine, got in results.items():
         verdict = differs(case, got, expected, given)
-        tally.open += verdict.open
+        if verdict.open:
+            tally.open[case.op.kind] += verdict.open
         if verdict.difference:
             kinds = ",".join(t.dtype.short for t in case.types[:2])
             key = f"{case.op.kind}({kinds}): {engine} differs"

@@ -144,6 +144,9 @@ def test_the_sign_of_a_zero() -> None:
     zero = array("f32", [-0.0])
     for kind in ("Identity", "Sin", "Sqrt", "Tanh", "Ceil"):
         assert verdict(op(kind), [zero], array("f32", [0.0])), kind
+    assert verdict(op("Max"), [zero, zero], -zero)
+    assert not verdict(op("Max"), [zero, -zero], zero)
+    assert not verdict(op("Max"), [zero, -zero], -zero)
 
 
 def test_rounding_to_integers() -> None:
