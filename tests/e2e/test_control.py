@@ -23,7 +23,7 @@ from coremlc.ir.graph import walk
 from coremlc.ir.parse import parse_graph
 from coremlc.ir.text import print_graph
 from coremlc.mil.model import model_to_bytes
-from coremlc.ops import sort
+from coremlc.ops import sort_pairs
 from coremlc.signature import KEY, Signature
 from tests.frontend.files import File
 
@@ -254,7 +254,7 @@ def test_a_long_axis_goes_by_digits(tmp_path: Path, kind: str) -> None:
 def test_any_comparator_by_pairs_and_by_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n: int, pairs: int
 ) -> None:
-    monkeypatch.setattr(sort, "MAX_PAIRS", pairs)
+    monkeypatch.setattr(sort_pairs, "MAX_PAIRS", pairs)
     x = ties(1, n)
     expected, ops = run(sorting(n, even_first, rows=1), tmp_path, x=x)
     places = np.arange(n)

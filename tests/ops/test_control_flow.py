@@ -8,9 +8,9 @@ import pytest
 from coremlc.errors import RefusedError
 from coremlc.ir import evaluate
 from coremlc.ir.graph import Builder
-from coremlc.ops import compare, sort
+from coremlc.ops import compare, sort_keys, sort_pairs
 from coremlc.ops.binary import Add, LogicalAnd, LogicalOr
-from coremlc.ops.comparator import keys_of
+from coremlc.ops.comparator import Key, keys_of
 from coremlc.ops.reduce import ReduceSum
 from coremlc.ops.selection import Where
 from coremlc.ops.shape import Reshape
@@ -110,7 +110,7 @@ def test_the_network_sorts(n: int):
     """By the 0-1 principle: whatever zeros and ones it sorts."""
     rng = np.random.default_rng(n)
     x = rng.integers(0, 2, (500, n))
-    for partner in sort.merge_exchange(n) if n > 1 else []:
+    for partner in sort_pairs.merge_exchange(n) if n > 1 else []:
         np.testing.assert_array_equal(partner[partner], np.arange(n))
         low, high = np.minimum(x, x[:, partner]), np.maximum(x, x[:, partner])
         x = np.where(partner < np.arange(n), high, low)
@@ -124,7 +124,7 @@ def test_the_oracle_gives_one_order_by_pairs_and_by_network(monkeypatch: pytest.
         (array("i32", values), array("i32", np.tile(np.arange(40), (3, 1)))),
     )
     pairs = expected(sample)
-    monkeypatch.setattr(sort, "FEW_PAIRS", 1)
+    monkeypatch.setattr(sort_pairs, "FEW_PAIRS", 1)
     for a, b in zip(pairs, expected(sample), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -134,11 +134,11 @@ def test_the_oracle_gives_one_order_by_pairs_and_by_network(monkeypatch: pytest.
 def test_ranks_by_digits_give_the_same_order(
     monkeypatch: pytest.MonkeyPatch, limit: int, descending: bool
 ):
-    monkeypatch.setattr(sort, "LIMIT", limit)
+    monkeypatch.setattr(sort_keys, "LIMIT", limit)
     g = Builder()
     x = g.parameter(t("f32", 2, 9))
-    key = sort.Key(x, descending, total=False)
-    main = decompose(g.finish(sort.stable_order(g, x, key, 1)))
+    key = Key(x, descending, total=False)
+    main = decompose(g.finish(sort_keys.stable_order(g, x, key, 1)))
     data = array("f32", [[3, 1, np.nan, 1, np.inf, -0.0, 0, np.nan, 1], [2] * 9])
     (got,) = evaluate.run(main, [data])
     ranks = np.where(np.isnan(data), 99, np.where(np.isinf(data), 50, data))

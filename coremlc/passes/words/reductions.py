@@ -16,7 +16,8 @@ from coremlc.ir.types import TensorType
 from coremlc.ops import reduce, shape
 from coremlc.ops.arg_min_max import ArgMinMax
 from coremlc.ops.comparator import Key
-from coremlc.ops.sort import argsort, stable_order, take
+from coremlc.ops.ordering import argsort
+from coremlc.ops.sort_keys import stable_order, take
 from coremlc.passes.words.case import Case, Rule
 from coremlc.passes.words.limbs import carried, limbs
 from coremlc.passes.words.word import LEAST, Calc, Words

@@ -10,8 +10,8 @@ from coremlc.ops.convert_dtype import ConvertDType
 from coremlc.ops.dot_general import matmul
 from coremlc.ops.dynamic_slice import DynamicSlice, DynamicUpdateSlice
 from coremlc.ops.gather import gather
+from coremlc.ops.ordering import gather_along_axis
 from coremlc.ops.reduce_bitwise import ReduceBitwiseAnd, ReduceBitwiseOr, ReduceBitwiseXor
-from coremlc.ops.sort import gather_along_axis
 from coremlc.passes.words import bits, elementwise, products, reductions
 from coremlc.passes.words.case import Rule
 from coremlc.passes.words.conversion import convert
