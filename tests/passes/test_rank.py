@@ -21,7 +21,7 @@ from coremlc.ops.convert_dtype import ConvertDType
 from coremlc.ops.iota import Iota
 from coremlc.ops.leaves import constant, splat
 from coremlc.ops.reduce_window import ReduceWindow
-from coremlc.passes.rank import transpose
+from coremlc.passes.rank_forms import transpose
 from coremlc.passes.smart import SmartBuilder
 from coremlc.signature import Signature
 from tests.ir.graphs import graph, t
