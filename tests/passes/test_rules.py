@@ -292,6 +292,9 @@ NEAR += [
     Case("transposed_operand", lambda g, a, b: g.add(matmul(), a, perm(g, b, 1, 2, 0)),
          ("f32[2,5,3]", "f32[4,2,3]"),
          "Transpose(b):f32[2,3,4] matmul(a, %):f32[2,5,4] -> %"),
+    Case("transposed_operand",  # a symmetric constant is its own transpose
+         lambda g, a: g.add(matmul(), a, const(g, np.array([[1, 2], [2, 1]], np.float32).T)),
+         ("f32[4,2]",), "matmul(a, const:f32[2,2]):f32[4,2] -> %"),
     Case("transposed_operand", lambda g, a: g.add(matmul(), a, splat(g, 2.0, 3, 4)),
          ("f32[5,3]",), "matmul(a, 2.0:f32[3,4]):f32[5,4] -> %"),
     Case("transposed_operand", lambda g, a: g.add(matmul(), perm(g, a, 1, 0), splat(g, 2.0, 3, 4)),

@@ -40,8 +40,14 @@ def _untransposed(g: Builder, x: Value) -> Value | None:
         array = x.op.value.array
         stored = array.swapaxes(-1, -2)
         if stored.flags.c_contiguous and not array.flags.c_contiguous:
-            return g.add(Constant(TensorData(x.type.dtype, stored)))
+            turned = g.add(Constant(TensorData(x.type.dtype, stored)))
+            return turned if _is_stored(turned) else None  # a symmetric one is joined with `x`
     return None
+
+
+def _is_stored(x: Value) -> bool:
+    assert isinstance(x.op, Constant)
+    return bool(x.op.value.array.flags.c_contiguous)
 
 
 RULES: Rules = (((matmul,), transposed_operand),)
