@@ -301,8 +301,10 @@ def _training(case: Case, i: int, given: Sequence[Array], exact: Array) -> Bound
     op, x = case.op, evaluate.widened(given[0])
     axes = op.axes(x.ndim)
     scale = np.abs(op.column(x, evaluate.widened(given[1])))
-    size = scale * _away(x, axes, op.epsilon) if i == 0 else np.abs(x).mean(axes)
-    return _add(_composed(case, i, given, exact), MEAN, size if i < 2 else 0.0)
+    found = _composed(case, i, given, exact)
+    if i == 0:
+        return _add(found, MEAN, scale * _away(x, axes, op.epsilon))
+    return _add(found, SUM, np.abs(x).mean(axes) if i == 1 else exact)
 
 
 def _away(x: Array, axes: tuple[int, ...], epsilon: float) -> Array:
