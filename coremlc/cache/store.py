@@ -15,6 +15,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from coremlc.cache.manifest import (
 )
 from coremlc.cache.place import cache_root
 from coremlc.errors import MachineError, UsageError
+from coremlc.stamps import Stamp
 
 BUNDLE = "model.mlmodelc"
 _STALE_SECONDS = 24 * 3600
@@ -104,7 +106,7 @@ class Store:
             entry = self.put(key, make, warnings.append)
             stored = entry is not None
             if entry is None:
-                entry = _make(_elsewhere(), key, make)
+                entry, _ = _make(_elsewhere(), key, make)
         return Outcome(entry, hit=False, stored=stored, warnings=tuple(warnings))
 
     def get(
@@ -143,8 +145,8 @@ class Store:
             return None
         keep = False
         try:
-            entry = _make(stage, key, make)
-            published = self._publish(entry, warn)
+            entry, found = _make(stage, key, make)
+            published = self._publish(entry, found, warn)
             keep = published is entry
         except (OSError, MachineError) as error:
             what = error.what if isinstance(error, MachineError) else str(error)
@@ -188,7 +190,7 @@ class Store:
         except (OSError, DamageError):
             return None
 
-    def _publish(self, entry: Entry, warn: Warn) -> Entry:
+    def _publish(self, entry: Entry, found: Mapping[str, Stamp], warn: Warn) -> Entry:
         """Rename into place; who loses a race uses the winner's if he sees it whole, or his own."""
         final = self.path(entry.key)
         final.parent.mkdir(parents=True, exist_ok=True)
@@ -199,7 +201,7 @@ class Store:
                 raise
             winner = self.get(entry.key, warn)
             return entry if winner is None else winner
-        _sync_directory(final.parent)
+        _settle_later(final, found)
         return Entry(final, entry.manifest)
 
     def _quarantine(self, digest: str, why: str, warn: Warn) -> None:
@@ -250,22 +252,39 @@ def _verify(root: Path, manifest: Manifest, *, thorough: bool) -> None:
     proved = {} if thorough else read_stamps(root)
     found = check(root, manifest, proved)
     if found != proved:
-        write_stamps(root, found)
+        _settle_later(root, found)
 
 
-def _make(root: Path, key: Key, make: Make) -> Entry:
-    """Fill a directory with a bundle and its manifest, safe on the disk."""
+def _make(root: Path, key: Key, make: Make) -> tuple[Entry, dict[str, Stamp]]:
+    """Fill a directory with a bundle and its manifest; its stamps, too."""
     info = make(root / BUNDLE)
     found = stamps(root)
     manifest = Manifest(key, info, describe(root))
     (root / NAME).write_bytes(manifest.to_bytes())
-    for directory, _, files in os.walk(root):
-        for name in files:
-            with (Path(directory) / name).open("rb") as file:
-                os.fsync(file.fileno())
-        _sync_directory(Path(directory))
-    write_stamps(root, found)
-    return Entry(root, manifest)
+    return Entry(root, manifest), found
+
+
+def _settle_later(root: Path, found: Mapping[str, Stamp]) -> None:
+    """Settle an entry while the caller goes on; the process ends when that is done."""
+    try:
+        threading.Thread(target=_settle, args=(root, found), name="coremlc-settle").start()
+    except RuntimeError:  # no thread to be had
+        _settle(root, found)
+
+
+def _settle(root: Path, found: Mapping[str, Stamp]) -> None:
+    """Make an entry safe on the disk, then note the stamps of its files.
+
+    A stamp may not outlive the bytes that it stands for. Until then hits read them.
+    """
+    with contextlib.suppress(OSError):
+        for directory, _, files in os.walk(root):
+            for name in files:
+                with (Path(directory) / name).open("rb") as file:
+                    os.fsync(file.fileno())
+            _sync_directory(Path(directory))
+        _sync_directory(root.parent)
+        write_stamps(root, found)
 
 
 def _elsewhere() -> Path:

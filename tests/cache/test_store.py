@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -256,15 +258,48 @@ def test_equal_keys_give_equal_manifests(tmp_path):
 
 
 def settled(entry):
-    """The entry, once its files are older than any tick of the clock."""
-    time.sleep(0.06)
-    assert Store(entry.root.parents[3]).get(entry.key) is not None
+    """The entry, once it is safe on the disk and its files are older than a tick of the clock."""
+    for _ in range(2):  # the first stamps may have been noted in that tick
+        wait_for_settling()
+        time.sleep(0.06)
+        assert Store(entry.root.parents[3]).get(entry.key) is not None
+    wait_for_settling()
     return entry
+
+
+def wait_for_settling():
+    for thread in threading.enumerate():
+        if thread.name == "coremlc-settle":
+            thread.join()
 
 
 def note_now(entry):
     """Say that the files were found right as they are now."""
     write_stamps(entry.root, stamps(entry.root))
+
+
+def test_nothing_is_trusted_before_it_is_safe_on_the_disk(tmp_path, monkeypatch):
+    """A crash may leave names without bytes, but no stamps of them."""
+
+    def fails(handle):
+        raise OSError(5, "input/output error")
+
+    monkeypatch.setattr("os.fsync", fails)
+    entry = Store(tmp_path).obtain(KEY, make).entry
+    wait_for_settling()
+    assert read_stamps(entry.root) == {}
+    flip(entry.bundle)
+    assert not Store(tmp_path).obtain(KEY, make).hit
+
+
+def test_without_threads_the_entry_is_settled_at_once(tmp_path, monkeypatch):
+    class NoThread(threading.Thread):
+        def start(self):
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("coremlc.cache.store.threading", SimpleNamespace(Thread=NoThread))
+    entry = Store(tmp_path).obtain(KEY, make).entry
+    assert (entry.root / "local" / "stamps.json").exists()
 
 
 def test_a_file_that_has_its_stamp_is_not_read_again(tmp_path):
@@ -314,7 +349,6 @@ def test_stamps_that_can_not_be_read_prove_nothing(tmp_path, text):
 def test_a_copied_cache_is_verified_once_and_then_trusted(tmp_path):
     Store(tmp_path / "a").obtain(KEY, make)
     shutil.copytree(tmp_path / "a", tmp_path / "b")
-    time.sleep(0.06)
-    entry = Store(tmp_path / "b").obtain(KEY, never).entry
+    entry = settled(Store(tmp_path / "b").obtain(KEY, never).entry)
     assert read_stamps(entry.root) == stamps(entry.root)
     assert len(read_stamps(entry.root)) == len(CONTENT)
