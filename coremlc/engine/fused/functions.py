@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from coremlc.engine.fused.writer import F32, I32, Value, Writer
+from coremlc.engine.fused.writer import F32, Value, Writer
 
 LN2_HIGH, LN2_LOW = 0.693359375, -2.12194440e-4
 """ln 2 in two parts: n times the first is exact."""
+ROOT_BITS = int(np.float32(np.sqrt(0.5)).view(np.int32))
 SHIFT = 1.5 * 2**23
 """A float32 of this size has no bits below 1: what is added to it is rounded half to even."""
 _EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1,
@@ -59,12 +60,12 @@ def log(w: Writer, x: Value) -> Value:
     b = w.builder
     tiny = w.compare("<", x, w.number(float(np.finfo(np.float32).tiny)))
     bits = w.bits(w.choose(tiny, w.mul(x, w.number(2.0**23)), x))
-    exponent = b.sub(b.ashr(bits, w.integer(23)), w.choose(tiny, w.integer(149), w.integer(126)))
-    fraction = b.or_(b.and_(bits, w.integer(0x007FFFFF)), w.integer(0x3F000000))
-    m = w.float_of(fraction)  # 0.5 .. 1
-    low = w.compare("<", m, w.number(0.70710678118654752440))
-    e = b.sitofp(b.sub(exponent, b.zext(low, I32)), F32)
-    m = w.sub(w.choose(low, w.add(m, m), m), w.number(1))
+    above = b.sub(bits, w.integer(ROOT_BITS))
+    e = w.sub(
+        b.sitofp(b.ashr(above, w.integer(23)), F32), w.choose(tiny, w.number(23), w.number(0))
+    )
+    fraction = b.add(b.and_(above, w.integer(0x007FFFFF)), w.integer(ROOT_BITS))
+    m = w.sub(w.float_of(fraction), w.number(1))  # of a fraction from sqrt(0.5) to sqrt(2)
     square = w.mul(m, m)
     y = w.mul(w.mul(_polynomial(w, m, _LOG), m), square)
     y = w.multiply_add(e, w.number(LN2_LOW), y)
