@@ -1,4 +1,4 @@
-"""BatchNormForTraining and BatchNormGradient."""
+"""BatchNormForInference, BatchNormForTraining and BatchNormGradient."""
 
 from __future__ import annotations
 
@@ -23,9 +23,8 @@ from coremlc.ops.unary import Sqrt
 
 @dataclass(frozen=True)
 class _BatchNorm(Op):
-    """What both have: epsilon, and the axis that the vectors run along."""
+    """What all have: epsilon, and the axis that the vectors run along."""
 
-    rounds_once = HALF  # sums of squares overflow float16
     epsilon: float
     feature_axis: int
 
@@ -71,6 +70,35 @@ class _BatchNorm(Op):
 
 @register
 @dataclass(frozen=True)
+class BatchNormForInference(_BatchNorm):
+    """`(operand: F[..], scale, offset, mean, variance: F[c]) -> F[..]`.
+
+    (operand - mean) * scale / sqrt(variance + epsilon) + offset along feature_axis.
+    C1 0 <= feature_axis < rank. C2 the others are [dim of feature_axis]. C3 equal float dtypes.
+    Source: GoMLX `BatchNormForInference`; StableHLO `batch_norm_inference`. Decomposes to
+    arithmetic, of which the part without operand folds.
+    """
+
+    def infer(self, operand: TensorType, *vectors: TensorType) -> TensorType:
+        self.check(operand, *vectors)
+        return operand
+
+    def evaluate(self, operand: Array, *vectors: Array) -> Array:
+        s, o, m, v = (self.column(operand, x) for x in vectors)
+        result: Array = (operand - m) * s / np.sqrt(v + self.epsilon) + o
+        return result
+
+    def decompose(
+        self, g: Graph, operand: Node, scale: Node, offset: Node, mean: Node, variance: Node
+    ) -> Node:
+        factor = g.add(Div(), scale, self.deviation(g, variance))
+        centered = g.add(Sub(), operand, self.along(g, mean, operand))
+        scaled = g.add(Mul(), centered, self.along(g, factor, operand))
+        return g.add(Add(), scaled, self.along(g, offset, operand))
+
+
+@register
+@dataclass(frozen=True)
 class BatchNormForTraining(_BatchNorm):
     """`(operand: F[..], scale, offset: F[c]) -> F[..], mean: F[c], variance: F[c]`.
 
@@ -80,6 +108,8 @@ class BatchNormForTraining(_BatchNorm):
     Source: GoMLX `BatchNormForTraining`; StableHLO `batch_norm_training`. Decomposes to ReduceSum
     and arithmetic.
     """
+
+    rounds_once = HALF  # sums of squares overflow float16
 
     def infer(
         self, operand: TensorType, scale: TensorType, offset: TensorType
@@ -118,6 +148,7 @@ class BatchNormGradient(_BatchNorm):
     arithmetic.
     """
 
+    rounds_once = HALF
     exactness = Exactness.SUMMED
 
     def infer(

@@ -1,4 +1,4 @@
-"""Normalizations: BatchNormForInference, FusedLayerNorm, FusedSoftmax."""
+"""Normalizations: FusedLayerNorm, FusedSoftmax."""
 
 from __future__ import annotations
 
@@ -15,59 +15,12 @@ from coremlc.ir.op import Array, Op, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
-from coremlc.ops.binary import Add, Div, Mul, Sub
+from coremlc.ops.binary import Add, Mul
 from coremlc.ops.elementwise import check_dtype, check_equal_dtypes
-from coremlc.ops.leaves import constant, known
+from coremlc.ops.leaves import known
 from coremlc.ops.shape import BroadcastInDim, Reshape, Transpose, check_axes
-from coremlc.ops.unary import Sqrt
 
 Axes = tuple[int, ...]
-
-
-@register
-@dataclass(frozen=True)
-class BatchNormForInference(Op):
-    """`(operand: F[..], scale, offset, mean, variance: F[c]) -> F[..]`.
-
-    (operand - mean) * scale / sqrt(variance + epsilon) + offset along feature_axis.
-    C1 0 <= feature_axis < rank. C2 the others are [dim of feature_axis]. C3 equal float dtypes.
-    Source: GoMLX `BatchNormForInference`; StableHLO `batch_norm_inference`. Decomposes to
-    arithmetic, of which the part without operand folds.
-    """
-
-    epsilon: float
-    feature_axis: int
-
-    def infer(self, operand: TensorType, *vectors: TensorType) -> TensorType:
-        check_dtype(self.kind, operand, FLOAT)  # C3
-        check_equal_dtypes(self.kind, operand, *vectors)
-        check_axes("feature_axis", (self.feature_axis,), operand)  # C1
-        if any(v.shape != (operand.shape[self.feature_axis],) for v in vectors):  # C2
-            raise ShapeError(
-                f"{', '.join(map(str, vectors))} for axis {self.feature_axis} of {operand}",
-                fix=f"give vectors of {operand.shape[self.feature_axis]}",
-            )
-        return operand
-
-    def evaluate(
-        self, operand: Array, scale: Array, offset: Array, mean: Array, variance: Array
-    ) -> Array:
-        shape = [-1 if i == self.feature_axis else 1 for i in range(operand.ndim)]
-        s, o, m, v = (x.reshape(shape) for x in (scale, offset, mean, variance))
-        result: Array = (operand - m) * s / np.sqrt(v + self.epsilon) + o
-        return result
-
-    def decompose(
-        self, g: Graph, operand: Node, scale: Node, offset: Node, mean: Node, variance: Node
-    ) -> Node:
-        def along(vector: Node) -> Node:
-            return g.add(BroadcastInDim(operand.type, (self.feature_axis,)), vector)
-
-        epsilon = g.add(constant(operand.type.dtype, self.epsilon))
-        deviation = g.add(Sqrt(), g.add(Add(), variance, epsilon))
-        factor = g.add(Div(), scale, deviation)
-        centered = g.add(Sub(), operand, along(mean))
-        return g.add(Add(), g.add(Mul(), centered, along(factor)), along(offset))
 
 
 @register

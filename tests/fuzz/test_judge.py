@@ -14,10 +14,11 @@ from benchmarks.fuzz.values import Fixed
 from coremlc import dtypes
 from coremlc.ir.op import REGISTRY, Op
 from coremlc.ops.attention import FusedScaledDotProductAttention, ScaledDotProductAttentionConfig
+from coremlc.ops.batch_norm import BatchNormForInference
 from coremlc.ops.conv_general import ConvGeneral, ConvolveAxesConfig, Pair
 from coremlc.ops.dense import gelu
 from coremlc.ops.dot_general import DotGeneral, DotGeneralConfig
-from coremlc.ops.norm import BatchNormForInference, FusedLayerNorm, FusedSoftmax
+from coremlc.ops.norm import FusedLayerNorm, FusedSoftmax
 from coremlc.ops.reduce import ReduceMax, ReduceSum
 from coremlc.ops.reduce_window import ReduceWindow
 from tests.ops.samples import array, randoms

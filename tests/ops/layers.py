@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from coremlc.ops import dense, norm
+from coremlc.ops.batch_norm import BatchNormForInference
 from coremlc.ops.dense import DenseConfig, FusedDense, FusedGelu
 from coremlc.ops.gather import Gather
 from coremlc.ops.scatter import Scatter, ScatterMax, ScatterMin, ScatterSum
@@ -132,7 +133,7 @@ def _norms() -> list[Sample]:
         for axis in range(3):
             c = x.shape[axis]
             vectors = [randoms(d, c, seed=i) for i in range(3)] + [np.abs(randoms(d, c, seed=3))]
-            op = norm.BatchNormForInference(1e-3, axis)
+            op = BatchNormForInference(1e-3, axis)
             found.append(Sample(op, (x, *vectors), frozenset(), *wider, note=f"axis{axis}"))
             found.append(
                 Sample(op, (x, *vectors), frozenset({1, 2, 3, 4}), *wider, note=f"c{axis}")
@@ -264,9 +265,9 @@ def _rejects() -> list[Reject]:
         Reject("C4", _gather_op(offset_output_axes=(0, 1)), (_X, _I), "give 1"),
         Reject("C4", _gather_op(offset_output_axes=(2,)), (_X, _I), "at most once"),
         Reject("C5", _gather_op(), (_X, t("f32", 3, 1)), "use an integer dtype"),
-        Reject("C1", norm.BatchNormForInference(0.1, 2), (_X, *vectors), "at most once"),
-        Reject("C2", norm.BatchNormForInference(0.1, 0), (_X, *vectors), "give vectors of 4"),
-        Reject("C3", norm.BatchNormForInference(0.1, 1), (t("i32", 4, 5), *vectors), "convert it"),
+        Reject("C1", BatchNormForInference(0.1, 2), (_X, *vectors), "at most once"),
+        Reject("C2", BatchNormForInference(0.1, 0), (_X, *vectors), "give vectors of 4"),
+        Reject("C3", BatchNormForInference(0.1, 1), (t("i32", 4, 5), *vectors), "convert it"),
         Reject("C1", norm.FusedLayerNorm((2,), 1e-5, False, False), (_X,), "at most once"),
         Reject("C1", norm.FusedLayerNorm((1, 0), 1e-5, False, False), (_X,), "increasing order"),
         Reject("C1", norm.FusedLayerNorm((), 1e-5, False, False), (_X,), "increasing order"),
