@@ -27,7 +27,7 @@ GOMLX = "github.com/gomlx/gomlx"
 OURS = "github.com/coremlc/coremlc/go/harvest"
 PARTS = ("backends", "core", "internal", "ml", "support", "ui")
 SLOW = ("ml/layers/kan", "ml/layers/vnn")
-SECONDS = 900
+SECONDS = 1800
 JUDGE = f"{sys.executable} -m benchmarks.harvest.answer"
 """Runs what GoMLX's Go backend can't."""
 REASONS = ROOT / "benchmarks" / "harvest" / "tests.json"
