@@ -5,7 +5,7 @@ from __future__ import annotations
 from coremlc.mil.dialect.args import Args
 from coremlc.mil.dialect.elementwise import same_as_x
 from coremlc.mil.dialect.opsets import FLOAT
-from coremlc.mil.dialect.signature import OpDef, Rule, op, sig
+from coremlc.mil.dialect.signature import OpDef, float_op, op, sig
 from coremlc.mil.types import TensorType
 
 _GELU_MODES = ("EXACT", "TANH_APPROXIMATION", "SIGMOID_APPROXIMATION")
@@ -49,25 +49,12 @@ _ALPHA = ["elu", "leaky_relu", "thresholded_relu"]
 _ALPHA_BETA = ["clamped_relu", "linear_activation", "scaled_tanh", "sigmoid_hard"]
 
 
-def _with_constants(name: str, infer: Rule, row: str) -> OpDef:
-    """Their constants have x's dtype, and from ios17 one of their own."""
-    return op(
-        name,
-        infer,
-        sig(row.replace("U", "T"), T=FLOAT),
-        sig(row, "ios17", T=FLOAT, U=FLOAT),
-    )
-
-
 OPS: tuple[OpDef, ...] = (
     *(op(name, same_as_x, sig("x: T", T=FLOAT)) for name in _PLAIN),
-    *(_with_constants(name, same_as_x, "x: T; alpha: const U()") for name in _ALPHA),
-    *(
-        _with_constants(name, same_as_x, "x: T; alpha: const U(); beta: const U()")
-        for name in _ALPHA_BETA
-    ),
-    _with_constants("prelu", _prelu, "x: T; alpha: const U[]"),
-    _with_constants(
+    *(float_op(name, same_as_x, "x: T; alpha: const U()") for name in _ALPHA),
+    *(float_op(name, same_as_x, "x: T; alpha: const U(); beta: const U()") for name in _ALPHA_BETA),
+    float_op("prelu", _prelu, "x: T; alpha: const U[]"),
+    float_op(
         "softplus_parametric", _softplus_parametric, "x: T; alpha: const U[]; beta: const U[]"
     ),
     op("gelu", _gelu, sig("x: T; mode: const string() = 'EXACT'", T=FLOAT)),

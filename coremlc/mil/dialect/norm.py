@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from coremlc.mil.dialect.args import Args
-from coremlc.mil.dialect.opsets import FLOAT
-from coremlc.mil.dialect.signature import OpDef, Rule, op, sig
+from coremlc.mil.dialect.signature import OpDef, float_op
 from coremlc.mil.types import TensorType
 
 
@@ -35,30 +34,20 @@ _EPSILON = "epsilon: const U() = 1e-5 !"
 _SCALE = "gamma: const U[] ?; beta: const U[] ?; "
 
 
-def _norm(name: str, infer: Rule, row: str) -> OpDef:
-    """Their constants have x's dtype, and from ios17 one of their own."""
-    return op(
-        name,
-        infer,
-        sig(row.replace("U", "T"), T=FLOAT),
-        sig(row, "ios17", T=FLOAT, U=FLOAT),
-    )
-
-
 OPS: tuple[OpDef, ...] = (
-    _norm(
+    float_op(
         "batch_norm",
         _per_channel,
         "x: T; mean: const U[]; variance: const U[]; " + _SCALE + _EPSILON,
     ),
-    _norm("instance_norm", _per_channel, "x: T; " + _SCALE + _EPSILON),
-    _norm(
+    float_op("instance_norm", _per_channel, "x: T; " + _SCALE + _EPSILON),
+    float_op(
         "layer_norm",
         _layer_norm,
         "x: T; axes: const int32[] ?; gamma: const U ?; beta: const U ?; " + _EPSILON,
     ),
-    _norm("l2_norm", _from_rank_3, "x: T; epsilon: const U() = 1e-6 !"),
-    _norm(
+    float_op("l2_norm", _from_rank_3, "x: T; epsilon: const U() = 1e-6 !"),
+    float_op(
         "local_response_norm",
         _from_rank_3,
         "x: T; size: const int32(); alpha: const U() = 1e-4; beta: const U() = 0.75; "

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from coremlc.mil.dialect.opsets import ORDER
+from coremlc.mil.dialect.opsets import FLOAT, ORDER
 from coremlc.mil.types import ValueType
 
 if TYPE_CHECKING:
@@ -127,3 +127,13 @@ def sig(text: str, since: str = "ios15", **variables: frozenset[str]) -> Signatu
 def op(name: str, infer: Rule, *signatures: Signature) -> OpDef:
     """A row of the dialect."""
     return OpDef(name, signatures, infer)
+
+
+def float_op(name: str, infer: Rule, row: str) -> OpDef:
+    """An op on floats T whose constants U have x's dtype, and from ios17 one of their own."""
+    return op(
+        name,
+        infer,
+        sig(row.replace("U", "T"), T=FLOAT),
+        sig(row, "ios17", T=FLOAT, U=FLOAT),
+    )
