@@ -77,7 +77,7 @@ class Options:
     threads: int | None = None
     spin: bool = True
     """Let idle worker threads spin: faster on a machine of one's own, slower on a shared one."""
-    fuse_from_us: float = 40.0
+    fuse_from_us: float = 30.0
     """What a compiled loop must save in a run for ONNX Runtime to leave ops to it; inf: never."""
 
 

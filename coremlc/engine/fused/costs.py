@@ -13,6 +13,8 @@ from coremlc.mil.types import TensorType
 ADDITION_US = 1.2e-4
 """ONNX Runtime's time for one element of an addition of large tensors, on two threads."""
 NODE_US = 0.4
+PAID_OPS = 200
+"""How many ops the least gain pays for: at 30 us a run, what LLVM takes is earned in some 6000 runs."""
 DTYPES = {"fp32": "f", "int32": "i", "bool": "b"}
 VIEWS = frozenset({"reshape", "expand_dims", "squeeze", "identity"})
 
@@ -109,6 +111,11 @@ def saved_us(op: Op) -> float:
 def gain_us(ops: Sequence[Op], inputs: Sequence[Value], outputs: Sequence[Value]) -> float:
     """Microseconds that a fused region saves: no pass over memory, and no node, for each op."""
     return sum(map(saved_us, ops)) - time_us(ops, inputs, outputs) / 2
+
+
+def least_us(least_gain_us: float, count: int) -> float:
+    """What so many ops must save."""
+    return least_gain_us * max(1.0, count / PAID_OPS)
 
 
 def time_us(ops: Sequence[Op], inputs: Sequence[Value], outputs: Sequence[Value]) -> float:

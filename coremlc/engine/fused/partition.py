@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal as Word
 
 from coremlc.engine.fused import small
-from coremlc.engine.fused.costs import gain_us, is_simple, is_view, saved_us
+from coremlc.engine.fused.costs import gain_us, is_simple, is_view, least_us, saved_us
 from coremlc.engine.fused.loops import squeezed
 from coremlc.engine.literals import used_by
 from coremlc.engine.reference import KERNELS
@@ -20,6 +20,8 @@ from coremlc.mil.program import Function, Op, Value
 
 MAX_OPS = 256
 """Of one loop: LLVM's time grows a little faster than that."""
+MAX_ALL_OPS = 4096
+"""Of all loops of a function: seconds of LLVM's time."""
 MAX_ROUNDS = 8
 """Cuts that are tried: each does without the regions that were poor in the one before."""
 
@@ -31,7 +33,7 @@ Place = tuple[int, Kind, object, int]
 """Level, kind, squeezed shape and number of a part."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Part:
     """Ops that run together; inputs and outputs are what crosses its border."""
 
@@ -109,7 +111,7 @@ class _Cutter:
             parts = self._joined(self._cut(fusible))
             fused = [part for part in parts if part.kind == "fused"]
             least = least_gain_us + (CUT_US if len(parts) > 1 else 0)
-            poor = [p for p in fused if gain_us(p.ops, p.inputs, p.outputs) < least]
+            poor = _poor(fused, least)
             if not poor:
                 return parts if fused else []
             fusible -= {id(op) for part in poor for op in part.ops}
@@ -165,6 +167,18 @@ class _Cutter:
             else:
                 found[id(op)] = op
         return list(found.values())
+
+
+def _poor(parts: Sequence[Part], least_gain_us: float) -> list[Part]:
+    """Loops that save too little, and the least of those that are too many to compile."""
+    gains = [(gain_us(p.ops, p.inputs, p.outputs), len(p.ops), p) for p in parts]
+    found = [p for gain, count, p in gains if gain < least_us(least_gain_us, count)]
+    total = 0
+    for _, count, part in sorted(gains, key=lambda g: g[0] / g[1], reverse=True):
+        total += count
+        if total > MAX_ALL_OPS and part not in found:
+            found.append(part)
+    return found
 
 
 def _place(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from coremlc.engine.fused.contractions import CONTRACTIONS
-from coremlc.engine.fused.costs import DTYPES, NODE_US, is_simple, saved_us, time_us
+from coremlc.engine.fused.costs import DTYPES, NODE_US, is_simple, least_us, saved_us, time_us
 from coremlc.engine.fused.loops import dims_of
 from coremlc.engine.fused.nests import MOVES
 from coremlc.engine.literals import literal_of
@@ -14,10 +14,6 @@ from coremlc.mil.types import TensorType
 
 MAX_OPS = 512
 """Of a routine."""
-COMPILE_US = 1000.0
-"""LLVM's time for an op of a routine."""
-RUNS = 5000
-"""In how many runs a routine must have earned that."""
 MAX_ELEMENTS = 1 << 16
 """Of all that ops make: a routine holds it on its stack."""
 CONTROL = frozenset({"while_loop", "cond"})
@@ -34,7 +30,7 @@ def is_worth_it(function: Function, least_gain_us: float) -> bool:
     if not _is_small(function):
         return False
     count = sum(op.kind not in MOVES for op in _all_ops(function.block))
-    return _gain_us(function.block) >= max(least_gain_us, COMPILE_US * count / RUNS)
+    return _gain_us(function.block) >= least_us(least_gain_us, count)
 
 
 def _is_small(function: Function) -> bool:

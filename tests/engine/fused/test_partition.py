@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from coremlc.engine.fused.costs import COSTS
-from coremlc.engine.fused.partition import CUT_US, MAX_OPS, Part, partition
+from coremlc.engine.fused.partition import CUT_US, MAX_ALL_OPS, MAX_OPS, Part, partition
 from coremlc.engine.fused.rules import RULES
 from coremlc.mil.program import Program, Value
 from coremlc.mil.types import TensorType
@@ -81,6 +81,18 @@ def test_long_regions_are_cut() -> None:
     program = m.program(y)
     assert [len(part.ops) for part in parts_of(program)] == [MAX_OPS, 20]
     check(program, {"x": X})
+
+
+def test_loops_that_take_too_long_to_compile_stay_in_sessions() -> None:
+    m = Maker()
+    x = m.input("x", TensorType("fp32", (1 << 20,)))
+    y = x
+    for _ in range(MAX_ALL_OPS + 300):
+        y = m.add("sub", x=x, y=y)
+    parts = parts_of(m.program(y), 40.0)
+    fused = sum(len(part.ops) for part in parts if part.kind == "fused")
+    assert MAX_ALL_OPS - MAX_OPS < fused <= MAX_ALL_OPS
+    assert sum(len(part.ops) for part in parts) == MAX_ALL_OPS + 300
 
 
 def test_each_session_has_its_own_constants() -> None:
