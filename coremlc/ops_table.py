@@ -26,6 +26,7 @@ Group = Literal["standard", "control", "fused", "collective", "leaf"]
 GROUPS: tuple[Group, ...] = ("standard", "control", "fused", "collective", "leaf")
 """GoMLX's interfaces; control has bodies, a leaf is what every function has."""
 FLOAT8 = frozenset(d for d in FLOAT if d.bits == 8)
+HEADS = ("op", "how", "dtypes", "exactness", "MIL ops", "targets", "meaning")
 _LETTERS = {"I": INTEGER, "F": FLOAT - FLOAT8, "C": COMPLEX}
 
 
@@ -58,6 +59,18 @@ class OpRow:
     """Of its plainest sample, constants left out."""
     refusals: tuple[OpRefusal, ...] = ()
 
+    def cells(self) -> tuple[str, ...]:
+        """What stands under HEADS."""
+        return (
+            self.name,
+            self.how,
+            _dtype_text(self.dtypes),
+            self.exactness,
+            "" if self.mil_ops is None else str(self.mil_ops),
+            _target_text(self.targets),
+            self.reason or self.meaning,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class OpsReport(Report):
@@ -67,20 +80,8 @@ class OpsReport(Report):
     summary: str
 
     def table(self) -> str:
-        rows = [
-            (
-                op.name,
-                op.how,
-                _dtype_text(op.dtypes),
-                op.exactness,
-                "" if op.mil_ops is None else str(op.mil_ops),
-                _target_text(op.targets),
-                op.reason or _plain(op.meaning),
-            )
-            for op in self.ops
-        ]
-        heads = ("op", "how", "dtypes", "exactness", "MIL ops", "targets", "meaning")
-        return f"{columns(heads, rows, right=[4])}\n\n{self.summary}"
+        rows = [[_plain(cell) for cell in op.cells()] for op in self.ops]
+        return f"{columns(HEADS, rows, right=[HEADS.index('MIL ops')])}\n\n{self.summary}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,20 +157,15 @@ def markdown() -> str:
     """docs/ops.md."""
     rows = read()
     lines = [_HEAD.format(summary=summary(rows), tolerances=_tolerances())]
-    for op in rows:
-        cells = (
-            op.name,
-            op.how,
-            _dtype_text(op.dtypes),
-            op.exactness,
-            "" if op.mil_ops is None else str(op.mil_ops),
-            _target_text(op.targets),
-            (op.reason or op.meaning).replace("|", "\\|"),
-        )
-        lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", _REFUSED, "| op | refused | as | fix |", "| --- | --- | --- | --- |"]
-    lines += [f"| {op.name} | {r.case} | {r.what} | {r.fix} |" for op in rows for r in op.refusals]
+    lines += [_line(op.cells()) for op in rows]
+    lines += ["", _REFUSED]
+    lines += [_line((op.name, r.case, r.what, r.fix)) for op in rows for r in op.refusals]
     return "\n".join(lines) + "\n"
+
+
+def _line(cells: Iterable[str]) -> str:
+    escaped = [cell.replace("|", "\\|") for cell in cells]
+    return f"| {' | '.join(escaped)} |"
 
 
 _HEAD = """\
@@ -199,7 +195,9 @@ _REFUSED = """\
 
 No op is refused, but cases of some are, as below. Of every op: ranks above 5, unless axes can be
 merged (most ops allow it).
-"""
+
+| op | refused | as | fix |
+| --- | --- | --- | --- |"""
 
 
 def _tolerances() -> str:
