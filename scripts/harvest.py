@@ -31,7 +31,7 @@ SECONDS = 1800
 JUDGE = f"{sys.executable} -m benchmarks.harvest.answer"
 """Runs what GoMLX's Go backend can't."""
 REASONS = ROOT / "benchmarks" / "harvest" / "tests.json"
-"""Why tests fail on the Go backend. `"judge": "always"`: the judge runs all of the test, as that
+"""Why tests fail on the Go backend. `"cure": "always"`: the judge runs all of the test, as that
 backend is wrong there and does not say so."""
 FLAGS = {"core/graph:TestDotGeneralDTypes": ["-dot_general_dtypes"]}
 """By which tests are not skipped."""
@@ -136,7 +136,7 @@ class Harvest:
         return [Test(short, name, binary, directory) for name in names]
 
     def run(self, test: Test) -> None:
-        always = self.reasons.get(test.key, {}).get("judge") == "always"
+        always = self.reasons.get(test.key, {}).get("cure") == "always"
         env = self.env | {
             "GOMLX_BACKEND": "harvest",
             "COREMLC_HARVEST_DIR": str(self.graphs),
