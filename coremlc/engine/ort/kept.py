@@ -16,7 +16,6 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ import numpy as np
 import onnxruntime as ort
 
 import coremlc
+from coremlc.engine import fused
 from coremlc.engine.base import Options, Used
 from coremlc.engine.ort.executable import OrtExecutable
 from coremlc.engine.ort.plan import Plan
@@ -144,7 +144,7 @@ def _made_of(bundle: Path, cpu: str) -> dict[str, Any]:
     return {
         "versions": [coremlc.__version__, ort.__version__, np.__version__],
         "code": hashlib.sha256(json.dumps(_stamps(room, code)).encode()).hexdigest(),
-        "fuses": find_spec("llvmlite") is not None,
+        "fuses": fused.is_available(),
         "cpu": cpu,
         "bundle": _stamps(bundle, [path for path in bundle.rglob("*") if path.is_file()]),
     }

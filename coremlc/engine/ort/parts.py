@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from importlib.util import find_spec
 
 import numpy as np
 
 from coremlc.engine.base import Executable, Model, Options, Used
+from coremlc.engine import fused
 from coremlc.engine.bitwise import with_bitwise_ands
 from coremlc.engine.fused.loops import dims_of
 from coremlc.engine.fused.partition import Part, Partition, partition
@@ -48,7 +48,7 @@ def load_fixed(
 def _may_fuse(function: Function) -> bool:
     """States are a session's own."""
     has_state = any(isinstance(v.type, StateType) for v in function.inputs)
-    return not has_state and find_spec("llvmlite") is not None
+    return not has_state and fused.is_available()
 
 
 class PartsExecutable(Executable):

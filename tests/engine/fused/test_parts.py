@@ -9,9 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from coremlc.engine import Options
+from coremlc.engine import Options, fused
 from coremlc.engine.fused.kernel import SPLIT_US, Kernel
-from coremlc.engine.ort import parts
 from coremlc.engine.ort.executable import OrtExecutable
 from coremlc.engine.ort.parts import PartsExecutable
 from coremlc.errors import InputError
@@ -113,16 +112,19 @@ def test_a_closed_one_says_so() -> None:
 
 def test_without_llvmlite_a_session_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
     program, features = chain(700, 1000)
-    monkeypatch.setattr(parts, "find_spec", lambda name: None)
+    monkeypatch.setattr(fused, "find_spec", lambda name: None)
     (want,) = start(program, "reference").run(features).values()
     with start(program, "onnxruntime") as executable:
         assert isinstance(executable, OrtExecutable)
         same_bits(*executable.run(features).values(), want)
 
 
-def test_it_can_be_turned_off() -> None:
+def test_it_can_be_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
     program, _ = chain(700, 1000)
     with start(program, "onnxruntime", options=Options(fuse_from_us=np.inf)) as executable:
+        assert isinstance(executable, OrtExecutable)
+    monkeypatch.setenv(fused.VARIABLE, "0")
+    with start(program, "onnxruntime") as executable:
         assert isinstance(executable, OrtExecutable)
 
 
