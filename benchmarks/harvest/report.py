@@ -235,6 +235,6 @@ def _failed(harvest: Harvest) -> Iterator[str]:
         yield from _rows(("test", "kind", "graphs that pass", "why"), rows(result))
     helped = [n for n, row in known.items() if "cure" in row and n in harvest.tests]
     good = sorted(n for n in helped if harvest.tests[n]["result"] == "passed")
-    yield f"\nThat fail on the Go backend, or did in an earlier harvest, and pass here: {len(good)}.\n"
+    yield f"\nThat fail on the Go backend, or failed in an earlier harvest: {len(good)}.\n"
     rest = ((n, known[n]["kind"], known[n]["why"], CURES[known[n]["cure"]]) for n in good)
     yield from _rows(("test", "kind", "why", "cure"), rest)
