@@ -13,5 +13,5 @@ VARIABLE = "COREMLC_FUSE"
 
 
 def is_available() -> bool:
-    """llvmlite is installed, and `COREMLC_FUSE` is not 0."""
+    """Whether llvmlite is installed, and `COREMLC_FUSE` is not 0."""
     return os.environ.get(VARIABLE) != "0" and find_spec("llvmlite") is not None

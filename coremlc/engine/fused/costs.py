@@ -14,7 +14,7 @@ ADDITION_US = 1.2e-4
 """ONNX Runtime's time for one element of an addition of large tensors, on two threads."""
 NODE_US = 0.4
 PAID_OPS = 200
-"""How many ops the least gain pays for: at 30 us a run, what LLVM takes is earned in some 6000 runs."""
+"""How many ops the least gain pays for: at 30 us, LLVM's time is earned in some 6000 runs."""
 DTYPES = {"fp32": "f", "int32": "i", "bool": "b"}
 VIEWS = frozenset({"reshape", "expand_dims", "squeeze", "identity"})
 

@@ -9,8 +9,8 @@ from functools import partial
 
 import numpy as np
 
-from coremlc.engine.base import Executable, Model, Options, Used
 from coremlc.engine import fused
+from coremlc.engine.base import Executable, Model, Options, Used
 from coremlc.engine.bitwise import with_bitwise_ands
 from coremlc.engine.fused.loops import dims_of
 from coremlc.engine.fused.partition import Part, Partition, partition
