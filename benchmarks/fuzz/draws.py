@@ -29,12 +29,12 @@ from benchmarks.fuzz.values import (
     values,
 )
 from coremlc import dtypes
-from coremlc.ir.graph import Builder
+from coremlc.ir.graph import Builder, Value
 from coremlc.ir.literal import TensorData
 from coremlc.ir.op import REGISTRY, Op
 from coremlc.ir.types import TensorType
 from coremlc.ops.elementwise import Elementwise
-from coremlc.ops.leaves import constant
+from coremlc.ops.leaves import constant, splat
 from coremlc.ops.pad import PadAxis
 from coremlc.ops.reduce import Reduce
 from coremlc.ops.static import REDUCTIONS, DynamicDimensionSpec, Ints
@@ -262,16 +262,22 @@ def dynamic_dims(kind: Any, rng: Rng) -> Drawn:
 
 def while_(kind: Any, rng: Rng) -> Drawn:
     """A count up to a bound, beside a value that each turn changes by exact ops."""
-    count, of = TensorType(dtype(rng, WHOLE)), TensorType(dtype(rng, STEPWISE), dims(rng, 0, 3))
+    count, of = TensorType(dtype(rng, WHOLE)), TensorType(dtype(rng), dims(rng, 0, 3))
     g, h = Builder(), Builder()
     (n, _), (i, x) = ([b.parameter(t) for t in (count, of)] for b in (g, h))
     cond = g.finish(g.add(REGISTRY["LessThan"](), n, g.add(constant(count.dtype, 3))))
     step = h.add(REGISTRY["Add"](), i, h.add(constant(count.dtype, 1)))
-    for name in rng.choices(ARITHMETIC, k=rng.randint(1, 3)):
-        other = h.add(constant(of.dtype, rng.randint(0, 3)))
-        x = h.add(REGISTRY[name](), *rng.sample((x, other), 2))
+    for _ in range(rng.randint(1, 3)):
+        x = _changed(h, rng, x, h.add(splat(of.dtype, rng.randint(0, 1), of.shape)))
     start = Operand(count, 0, rng.getrandbits(32), (0, 5))
     return kind(cond, h.finish(step, x)), [start, values(rng, of.dtype, of.shape)]
+
+
+def _changed(g: Builder, rng: Rng, x: Value, y: Value) -> Value:
+    """An exact op of both, or a move where the dtype has none."""
+    if x.type.dtype in STEPWISE:
+        return g.add(REGISTRY[rng.choice(ARITHMETIC)](), *rng.sample((x, y), 2))
+    return g.add(REGISTRY["Reverse"](tuple(range(x.type.rank))), x)
 
 
 def if_(kind: Any, rng: Rng) -> Drawn:
@@ -290,12 +296,11 @@ def if_(kind: Any, rng: Rng) -> Drawn:
 
 def call(kind: Any, rng: Rng) -> Drawn:
     """A function of two exact ops."""
-    t = TensorType(dtype(rng, STEPWISE), dims(rng))
+    t = TensorType(dtype(rng), dims(rng))
     g = Builder()
     x, y = g.parameter(t), g.parameter(t)
-    first, second = (REGISTRY[n] for n in rng.choices(ARITHMETIC, k=2))
-    z = g.add(first(), x, y)
-    return kind(g.finish(z, g.add(second(), z, x))), [values(rng, t.dtype, t.shape) for _ in "xy"]
+    z = _changed(g, rng, x, y)
+    return kind(g.finish(z, _changed(g, rng, z, x))), [values(rng, t.dtype, t.shape) for _ in "xy"]
 
 
 def sampled(kind: Any, rng: Rng) -> Drawn:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.fuzz.bounds import bound, is_complex
+from benchmarks.fuzz.bound import is_complex
+from benchmarks.fuzz.bounds import bound
 from benchmarks.fuzz.case import Case
 from benchmarks.fuzz.values import Array
 from coremlc import dtypes

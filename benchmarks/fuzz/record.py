@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from benchmarks.fuzz.case import KINDS, Case
 from benchmarks.fuzz.values import Array
-from coremlc import dtypes
+from coremlc import dtypes, ops_table
 from coremlc.errors import RefusalsError
 
 Record: TypeAlias = dict[str, Any]
@@ -118,12 +118,12 @@ def page(record: Record) -> str:
         f" overflows or divides by what may be 0: {_first(record['open'])}.",
         f"- {cpu / 60:.0f} minutes of CPU, {cases / max(cpu, 1e-9):.0f} cases a second on a core.",
         f"- By greatest rank: {ranks}.",
-        f"- {len(pairs)} pairs of op and dtype, each in at least {min(pairs.values(), default=0)}"
-        f" cases; kinds in none: {', '.join(_missing(pairs)) or 'none'}.",
+        f"- {len(pairs)} pairs of op and dtype. Of those that docs/ops.md has, in no case:"
+        f" {', '.join(_missing(pairs)) or 'none'}.",
         f"- {sum(record['refused'].values()):,} more cases were refused, for these reasons.",
         "",
-        "A case is one op with its attributes, types, target and operands; no two have all of these"
-        " alike.",
+        "A case is one op with its attributes, types, target and operands. A seed makes the types,"
+        " and up to 10 rounds of operands, no two alike; what graphs hold as constants stays.",
         "",
         *_table(("refused", "reason"), [(f"{n:,}", k) for k, n in _by_count(record["refused"])]),
         "",
@@ -154,8 +154,9 @@ def _pairs(ops: Mapping[str, int]) -> dict[tuple[str, str], int]:
 
 
 def _missing(pairs: Mapping[tuple[str, str], int]) -> list[str]:
-    seen = {kind for kind, _ in pairs}
-    return [kind for kind in KINDS if kind not in seen]
+    """What `coremlc ops` says is taken, and no case had."""
+    rows = [row for row in ops_table.read() if row.name in KINDS]
+    return [f"{row.name} of {d}" for row in rows for d in row.dtypes if (row.name, d) not in pairs]
 
 
 def _coverage(pairs: Mapping[tuple[str, str], int]) -> list[str]:

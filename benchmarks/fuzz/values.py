@@ -77,7 +77,7 @@ def dtype(rng: Rng, accepts: frozenset[DType] = dtypes.ANY) -> DType:
     """Any of them; float32 often, the packed ones seldom."""
     usual = [d for d in _ORDER if d in accepts]
     packed = [d for d in dtypes.ALL if d in accepts & PACKED]
-    if packed and (not usual or chance(rng, 0.02)):
+    if packed and (not usual or chance(rng, 0.06)):
         return rng.choice(packed)
     return rng.choice(usual[:1] * 3 + usual)
 
