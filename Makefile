@@ -8,7 +8,7 @@ JOBS ?= 2
 GO := $(shell command -v go 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all fmt lint types golden fixtures proto docs bench bench-graphs bench-compile bench-first-run bench-memory silero fuzz-bundles fuzz-ops harvest test-harvest go zoo test-zoo test-xla current ci clean
+.PHONY: help run test test-all fmt lint types golden fixtures proto docs bench bench-graphs bench-compile bench-first-run bench-memory bench-peers silero fuzz-bundles fuzz-ops harvest test-harvest go zoo test-zoo test-xla current ci clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -60,7 +60,7 @@ bench-graphs: $(STAMP) ## make what make bench times besides fixtures and zoo, i
 	cd go && go run ./cmd/bench -out ../out/bench
 	$(BIN)/python -m benchmarks.table.zoo_batches
 
-bench-compile: $(STAMP) ## compile time per node, on graphs of 1k, 5k and 20k nodes
+bench-compile: $(STAMP) ## compile time per node, on graphs of 1k to 50k nodes
 	$(BIN)/python -m benchmarks.compile_time
 
 bench-first-run: $(STAMP) ## from a graph.pb to its first outputs, against XLA; and how long commands take (after make bench-graphs)
@@ -69,6 +69,10 @@ bench-first-run: $(STAMP) ## from a graph.pb to its first outputs, against XLA; 
 
 bench-memory: $(STAMP) ## anonymous memory of compiling and running 1 GB of weights
 	$(BIN)/python -m benchmarks.memory
+
+bench-peers: $(STAMP) ## compile time beside coremltools', MIL ops beside stablehlo-coreml's, of all models that are made
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[xla]' 'stablehlo-coreml==0.1.6'
+	$(BIN)/python -m benchmarks.peers
 
 silero: $(STAMP) ## fetch the Silero VAD and make a minute of speech, for tests/bundle/test_silero.py
 	PYTHON=$(BIN)/python scripts/silero.sh

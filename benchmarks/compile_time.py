@@ -2,9 +2,9 @@
 
     python -m benchmarks.compile_time            (make bench-compile)
 
-Prints, for graphs of 1k, 5k and 20k nodes, milliseconds of each stage and microseconds a node: the
-whole of `compiler.build` and the writing of the bundle. At 5k nodes coremltools converts the MIL
-program that we made, with its default passes, in the same run.
+Prints, for graphs of 1k, 5k, 20k and 50k nodes, milliseconds of each stage and microseconds a
+node: the whole of `compiler.build` and the writing of the bundle. At 5k nodes coremltools converts
+the MIL program that we made, with its default passes, in the same run.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from coremlc.bundle import write_mlmodelc
 from coremlc.compiler import Compiled, Recipe, Stages, build, uncollected
 from coremlc.mil.model import model_to_bytes
 
-SIZES = (1_000, 5_000, 20_000)
+SIZES = (1_000, 5_000, 20_000, 50_000)
 ROUNDS = 3
 
 
@@ -98,14 +98,14 @@ def main() -> int:
                 f"{rows[-1][2]:6.1f} us/node   ({parts})"
             )
         theirs = coremltools_seconds(rows[1][3])
-    spread = max(r[2] for r in rows) / min(r[2] for r in rows)
+    growth = rows[-1][2] / rows[0][2]
     ratio = theirs / rows[1][1]
-    print(f"time per node: largest / smallest {spread:.2f} (bar 1.2)")
+    print(f"time per node: at {rows[-1][0]} nodes {growth:.2f} of that at {rows[0][0]} (bar 1.2)")
     print(
         f"coremltools converts the {rows[1][0]}-node program in {theirs:.1f} s: "
         f"{ratio:.1f} times ours (bar 10)"
     )
-    return int(spread > 1.2 or ratio < 10)
+    return int(growth > 1.2 or ratio < 10)
 
 
 if __name__ == "__main__":
