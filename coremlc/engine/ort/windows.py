@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from coremlc.engine.ort.emitter import LARGE, Emitter, Name
+from coremlc.engine.ort.neighbours import Geometry, Neighbours
 from coremlc.engine.ort.reductions import all_finite
 from coremlc.engine.ort.registry import recipe
 from coremlc.engine.ort.tensor import T, bool_of, int_of, ints_of
@@ -58,15 +59,29 @@ def conv(
     if any(low < 0 or high < 0 for low, high in pads):
         source, pads = _pad(g, x, pads), [(0, 0)] * count
     operands: list[Name] = [source, weight] if bias is None else [source, weight, bias]
-    return g.node(
-        "Conv",
-        *operands,
-        strides=steps,
-        dilations=holes,
-        pads=_onnx_pads(pads),
-        group=int_of(groups, 1, "groups"),
-        kernel_shape=kernel,
-    )
+    group = int_of(groups, 1, "groups")
+
+    def plain() -> str:
+        return g.node(
+            "Conv",
+            *operands,
+            strides=steps,
+            dilations=holes,
+            pads=_onnx_pads(pads),
+            group=group,
+            kernel_shape=kernel,
+        )
+
+    is_const = weight.is_const and (bias is None or bias.is_const)
+    is_simple = count == 2 and group == 1 and source is x and set(holes) == {1}
+    if not is_const or not is_simple:
+        return plain()
+    geometry = Geometry(x.dims, weight.dims, tuple(steps), tuple(pads))
+    neighbours = Neighbours.of(geometry)
+    if neighbours is None:
+        return plain()
+    usual = neighbours.node(g, x, weight, bias)  # in a branch ORT has slower kernels for it
+    return g.branch(all_finite(g, x), lambda: usual, plain, TensorType("fp32", geometry.out))
 
 
 @recipe("conv_transpose", wide=True)
