@@ -23,6 +23,7 @@ from coremlc.ops.elementwise import (
     direct,
     is_bool,
     is_float,
+    number,
     row,
     select,
 )
@@ -144,7 +145,12 @@ def _known_power(m: Builder, x: Value, y: Value, exponent: int) -> Value:
 
 
 def _lower_max(m: Builder, x: Value, y: Value) -> Value:
-    return m.logical_or(x=x, y=y) if is_bool(x) else m.maximum(x=x, y=y)
+    if is_bool(x):
+        return m.logical_or(x=x, y=y)
+    for value, bound in ((x, y), (y, x)):
+        if is_float(x) and not bound.tensor.shape and number(bound) == 0:
+            return m.relu(x=value)
+    return m.maximum(x=x, y=y)
 
 
 def _lower_min(m: Builder, x: Value, y: Value) -> Value:
@@ -303,7 +309,7 @@ Pow = row(
 )
 Max = row(
     "Max",
-    "`(lhs: T[..], rhs: T[..]) -> T[..]`; NaN wins. MIL `maximum`; bool `logical_or`.",
+    "`(lhs: T[..], rhs: T[..]) -> T[..]`; NaN wins. MIL `maximum`, of 0 `relu`; bool `logical_or`.",
     2,
     ORDERED,
     np.maximum,

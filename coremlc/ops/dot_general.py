@@ -15,6 +15,7 @@ from coremlc.ir.op import Array, Exactness, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
+from coremlc.ops.binary import Mul
 from coremlc.ops.convert_dtype import ConvertDType
 from coremlc.ops.elementwise import check_dtype, check_equal_dtypes
 from coremlc.ops.shape import Reshape, Transpose, check_axes
@@ -125,7 +126,14 @@ class DotGeneral(Op):
             rhs_rest,
             (*batch, inner, columns),
         )
-        result = g.add(Reshape(out.shape), g.add(matmul(turned, flipped), left, right))
+        product: Op = matmul(turned, flipped)
+        if batch and inner == 1:  # sums of one
+            product = Mul()
+            left, right = (
+                g.add(Reshape((*batch, rows, 1)), left),
+                g.add(Reshape((*batch, 1, columns)), right),
+            )
+        result = g.add(Reshape(out.shape), g.add(product, left, right))
         if result.type.dtype is out.dtype:
             return result
         return g.add(ConvertDType(out.dtype), result)

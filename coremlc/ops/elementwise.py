@@ -139,6 +139,12 @@ def constant(x: Value) -> Array | None:
     return x.literal.data
 
 
+def number(x: Value) -> float | None:
+    """The number that a MIL value of rank 0 is known to be when compiling, else None."""
+    array = constant(x)
+    return None if array is None or array.ndim else float(array)
+
+
 def select(m: Builder, cond: Value, a: Value | float, b: Value | float) -> Value:
     """MIL `select`; a or b is a value. MIL wants them to span cond: `a` is repeated if need be."""
     branches = [x.tensor.shape for x in (a, b) if isinstance(x, Value)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from coremlc.ir.op import Array, Exactness, Op, Range, register
 from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Value
-from coremlc.ops.elementwise import broadcast, is_bool, row, select
+from coremlc.ops.elementwise import broadcast, is_bool, is_float, number, row, select
 
 
 @register
@@ -54,13 +55,19 @@ def _clamp(low: Array, x: Array, high: Array) -> Array:
 
 def _lower_clamp(m: Builder, low: Value, x: Value, high: Value) -> Value:
     assert not is_bool(x)
+    least, most = number(low), number(high)
+    if is_float(x) and least is not None and most is not None and -math.inf < least < most:
+        if most < math.inf:
+            return m.clip(x=x, alpha=low, beta=high)
+        if least == 0:
+            return m.relu(x=x)
     return m.minimum(x=m.maximum(x=low, y=x), y=high)
 
 
 Clamp = row(
     "Clamp",
     "`(min: N[..], x: N[..], max: N[..]) -> N[..]`: min(max(min, x), max), so max where min > max; "
-    "NaN wins. MIL `maximum` and `minimum`.",
+    "NaN wins. MIL `clip` between numbers, else `maximum` and `minimum`.",
     3,
     REAL,
     _clamp,

@@ -34,6 +34,8 @@ FOLD_SIZE = 1 << 16
 unpack to elements of 4 bits)."""
 REPEAT_SIZE = 1 << 10
 """The same for a constant that is only repeated: its consumers repeat it themselves."""
+REPEAT_INDICES = 1 << 14
+"""The same for integers: indices are computed from them, which folds."""
 
 
 class SmartBuilder(Builder):
@@ -110,7 +112,8 @@ class SmartBuilder(Builder):
             else:
                 return None
         grows = isinstance(op, BroadcastInDim)
-        limit = max(REPEAT_SIZE if grows else FOLD_SIZE, *(a.size for a in arrays), 0)
+        repeat = REPEAT_INDICES if types[0].dtype.is_integer else REPEAT_SIZE
+        limit = max(repeat if grows else FOLD_SIZE, *(a.size for a in arrays), 0)
         held = sum(o.type.size * o.type.dtype.bits for o in operands)
         if any(t.size > limit and t.size * t.dtype.bits > held for t in types):
             return None

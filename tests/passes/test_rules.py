@@ -14,7 +14,7 @@ from coremlc.passes.pipeline import simplify
 from coremlc.passes.rules import RULES
 from tests.ir.graphs import const, graph, ops, run
 from tests.ops.control_flow import branch, loop
-from tests.passes import regroup_cases
+from tests.passes import fewer_cases, regroup_cases
 from tests.passes.rewriting import (
     ADD,
     DIV,
@@ -302,8 +302,8 @@ NEAR += [
 ]  # fmt: skip
 
 
-FIRED += regroup_cases.FIRED
-NEAR += regroup_cases.NEAR
+FIRED += [*regroup_cases.FIRED, *fewer_cases.FIRED]
+NEAR += [*regroup_cases.NEAR, *fewer_cases.NEAR]
 
 
 @pytest.mark.parametrize("case", FIRED, ids=lambda c: f"{c.rule}-{c.text}")

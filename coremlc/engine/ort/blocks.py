@@ -37,10 +37,7 @@ def space_to_depth(g: Emitter, x: T, block_size: T) -> str:
 
 @recipe("pixel_shuffle")
 def pixel_shuffle(g: Emitter, x: T, upscale_factor: T) -> str:
-    n, c, h, w = x.dims
-    b = int_of(upscale_factor, 1)
-    k = c // (b * b)
-    return _shuffle(g, x, (n, k, b, b, h, w), (0, 1, 4, 2, 5, 3), (n, k, h * b, w * b))
+    return g.node("DepthToSpace", x, blocksize=int_of(upscale_factor, 1), mode="CRD")
 
 
 @recipe("pixel_unshuffle")

@@ -200,8 +200,8 @@ def _select_bits(g: Emitter, cond: T, a: T, b: T) -> str:
 
 @recipe("clip", wide=True)
 def clip(g: Emitter, x: T, alpha: T, beta: T) -> str:
-    low, high = (g.scalar(float_of(value, 0), x) for value in (alpha, beta))
-    return g.node("Min", g.node("Max", x, low), high)
+    """Of bounds without axes, as Clip wants them."""
+    return g.node("Clip", x, *(g.const(np.float32(float_of(b, 0))) for b in (alpha, beta)))
 
 
 @recipe("threshold", wide=True)

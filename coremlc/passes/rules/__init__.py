@@ -10,14 +10,16 @@ from coremlc.passes.rules import (
     movement,
     products,
     regroup,
+    shuffle,
     sink,
+    windows,
 )
 from coremlc.passes.rules.rule import Rule
 
 RULES: dict[type[Op], tuple[Rule, ...]] = {}
 """Rules by the op kind at their root, in the order in which they are tried."""
 
-for _family in (movement, broadcast, algebra, sink, regroup, products, control):
+for _family in (movement, broadcast, algebra, shuffle, sink, regroup, products, windows, control):
     for _kinds, _rule in _family.RULES:
         for _kind in _kinds:
             RULES[_kind] = (*RULES.get(_kind, ()), _rule)

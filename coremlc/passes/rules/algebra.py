@@ -9,9 +9,9 @@ import numpy as np
 from coremlc.ir.graph import Builder, Value
 from coremlc.ir.op import Array, Op
 from coremlc.ir.types import TensorType
-from coremlc.ops.binary import Add, Div, Mul, Sub
+from coremlc.ops.binary import Add, Div, Max, Min, Mul, Sub
 from coremlc.ops.leaves import known
-from coremlc.ops.selection import Where
+from coremlc.ops.selection import Clamp, Where
 from coremlc.passes.rules.rule import Rules
 
 Operands = tuple[Value, ...]
@@ -71,8 +71,31 @@ def where_known(g: Builder, op: Where, operands: Operands, out: TensorType) -> V
     return y if not bool(np.any(values)) and y.type == out else None
 
 
+def clamped(g: Builder, op: Op, operands: Operands, out: TensorType) -> Value | None:
+    """`Min(Max(x, a), b) -> Clamp(a, x, b)`, `Max(Min(x, b), a) -> Clamp(a, x, b)`, if a <= b.
+
+    For float numbers a and b. Exact; of 0 and -0 either may win, as in Max and Min.
+    """
+    inner = Min if isinstance(op, Max) else Max
+    for y, outer_bound in (operands, operands[::-1]):
+        if not out.dtype.is_float or not isinstance(y.op, inner) or y.type != out:
+            continue
+        for x, inner_bound in (y.operands, y.operands[::-1]):
+            low, high = (inner_bound, outer_bound) if inner is Max else (outer_bound, inner_bound)
+            if x.type == out and _in_order(low, high):
+                return g.add(Clamp(), low, x, high)
+    return None
+
+
+def _in_order(low: Value, high: Value) -> bool:
+    """Whether both are known numbers, one not above the other."""
+    a, b = known(low), known(high)
+    return a is not None and b is not None and not a.shape and not b.shape and bool(a <= b)
+
+
 RULES: Rules = (
     ((Mul, Div), times_one),
     ((Add, Sub), plus_zero),
     ((Where,), where_known),
+    ((Max, Min), clamped),
 )
