@@ -58,6 +58,7 @@ bench: $(STAMP) ## time all models that are made, against XLA and experts, into 
 
 bench-graphs: $(STAMP) ## make what make bench times besides fixtures and zoo, in out/ (needs Go; after make zoo)
 	cd go && go run ./cmd/bench -out ../out/bench
+	$(BIN)/python -m benchmarks.tolerances
 	$(BIN)/python -m benchmarks.table.zoo_batches
 
 bench-compile: $(STAMP) ## compile time per node, on graphs of 1k to 50k nodes

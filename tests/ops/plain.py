@@ -5,13 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections import defaultdict
 from functools import cache
-from typing import Any
 
+from benchmarks import retyped
 from coremlc.dtypes import BOOL, BY_SHORT, DType
 from coremlc.errors import ShapeError
-from coremlc.ir.graph import Builder, Function, Value
-from coremlc.ir.literal import TensorData
-from coremlc.ir.types import TensorType
 from tests.ops import catalogue
 from tests.ops.samples import Sample, array
 
@@ -71,38 +68,8 @@ def _retyped(sample: Sample, new: DType) -> Sample:
     old = subject(sample)
     if old is new:
         return sample
-    op = _recast(sample.op, old, new)
-    op.infer(*(_recast(t, old, new) for t in sample.types))
+    op = retyped.op_in(sample.op, old, new)
+    op.infer(*(retyped.of(t, old, new) for t in sample.types))
     arrays = zip(sample.operands, sample.types, strict=True)
     operands = tuple(array(new.short, x) if t.dtype is old else x for x, t in arrays)
     return dataclasses.replace(sample, op=op, operands=operands, tolerance=None)
-
-
-def _recast(value: Any, old: DType, new: DType) -> Any:
-    """Whatever holds a dtype, with `new` in place of `old`."""
-    match value:
-        case DType():
-            return new if value is old else value
-        case TensorType():
-            return value.with_dtype(_recast(value.dtype, old, new))
-        case TensorData():
-            dtype = _recast(value.type.dtype, old, new)
-            return TensorData(dtype, array(dtype.short, value.array))
-        case Function():
-            return _recast_body(value, old, new)
-    if not dataclasses.is_dataclass(value):
-        return value
-    names = [f.name for f in dataclasses.fields(value)]
-    changed: Any = {name: _recast(getattr(value, name), old, new) for name in names}
-    return dataclasses.replace(value, **changed)  # type: ignore[type-var]
-
-
-def _recast_body(body: Function, old: DType, new: DType) -> Function:
-    g = Builder()
-    mapped: dict[Value, Value] = {
-        p: g.parameter(_recast(p.type, old, new)) for p in body.parameters
-    }
-    for node in body.nodes:
-        results = g.add_multi(_recast(node.op, old, new), *(mapped[o] for o in node.operands))
-        mapped.update(zip(node.results, results, strict=True))
-    return g.finish(*(mapped[r] for r in body.results))
