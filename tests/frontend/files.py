@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from coremlc import dtypes
-from coremlc.frontend import graph_pb2, ops_pb2
+from coremlc.errors import FormatError
+from coremlc.frontend import graph_pb2, ops_pb2, read
 
 Dims = tuple[int | str, ...]
 MEMBERS = {
@@ -170,3 +173,15 @@ def refusing() -> File:
     x = file.input("x", "Float32", 2)
     file.result(file.node("Neg", (x,), "Float32", 2))
     return file
+
+
+def refused(path, *says, kind=FormatError, dims=None):
+    """The error that reading gives; its text holds every one of `says`."""
+    with pytest.raises(kind) as caught:
+        read(path, dims)
+    text = str(caught.value)
+    for part in says:
+        assert part in text, text
+    assert re.match(r"error: \S", text)
+    assert re.search(r"\n  fix:   \S", text), text
+    return text

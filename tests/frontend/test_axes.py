@@ -1,4 +1,4 @@
-"""Sizes of named axes that follow from others, and slices to the end of such an axis."""
+"""Named axes: their sizes, given, by default and from others; slices to the end of one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from coremlc.errors import CoremlcError, UsageError
 from coremlc.frontend import read
 from coremlc.ir.types import TensorType
-from tests.frontend.files import File
+from tests.frontend.files import File, refused
 
 
 def result(path: Path, dims: dict[str, int]) -> TensorType:
@@ -80,3 +80,61 @@ def test_a_slice_to_the_end_of_a_named_axis(tmp_path: Path) -> None:
     cut = {"starts": [0, 0], "limits": [-1, 2], "strides": [1, 1]}
     file.result(file.node("Slice", (x,), "Float32", "batch", 2, **cut))
     assert result(file.save(tmp_path), {"batch": 4}).shape == (4, 2)
+
+
+def named_axes(*, default=0, low=1, high=8, sizes=()):
+    file = File()
+    file.pb.required_features.append("dynamic_axes")
+    file.pb.axes.add(name="batch", min=low, max=high, sizes=sizes, default=default)
+    file.pb.axes.add(name="length", min=1, default=3)
+    x = file.input("x", "Float32", "batch", 2)
+    z = file.input("z", "Float32", "length", 2)
+    y = file.node("Concatenate", (x, z), "Float32", "=batch+length", 2, axis=0)
+    shaped = file.node("Reshape", (y,), "Float32", "=batch+length", 2, 1, dimensions=[-1, 2, 1])
+    file.result(shaped)
+    return file
+
+
+def test_named_axes_take_the_size_given(tmp_path):
+    path = named_axes().save(tmp_path)
+    graph = read(path, {"batch": 4})
+    assert [str(p.type) for p in graph.main.parameters] == ["f32[4,2]", "f32[3,2]"]
+    assert str(graph.main.results[0].type) == "f32[7,2,1]"
+    graph = read(path, {"batch": 1, "length": 1})
+    assert str(graph.main.results[0].type) == "f32[2,2,1]"
+
+
+def test_named_axes_have_defaults(tmp_path):
+    path = named_axes(default=5).save(tmp_path)
+    assert str(read(path).main.results[0].type) == "f32[8,2,1]"
+
+
+def test_a_named_axis_without_a_size(tmp_path):
+    path = named_axes().save(tmp_path)
+    refused(path, "axis 'batch' has no size", "--dim batch=N", "parameter 'x'", kind=UsageError)
+
+
+@pytest.mark.parametrize("size", [0, 9, -1])
+def test_a_size_out_of_range(size, tmp_path):
+    path = named_axes().save(tmp_path)
+    refused(path, f"axis 'batch' of size {size}", "use 1..8", kind=UsageError, dims={"batch": size})
+
+
+def test_a_size_that_is_not_listed(tmp_path):
+    path = named_axes(sizes=[1, 4]).save(tmp_path)
+    refused(path, "axis 'batch' of size 2", "use [1, 4]", kind=UsageError, dims={"batch": 2})
+    assert read(path, {"batch": 4})
+
+
+def test_a_size_of_no_axis(tmp_path):
+    path = named_axes().save(tmp_path)
+    refused(path, "no axis 'bach'", "batch, length", kind=UsageError, dims={"bach": 2})
+
+
+@pytest.mark.parametrize(
+    "symbol", ["nowhere", "=batch+nowhere", "", "=", "²", "=batch+" + "9" * 5000]
+)
+def test_a_symbol_that_is_no_axis(symbol, tmp_path):
+    file = named_axes(default=2)
+    file.main.parameters[0].value.shape.dims[0].symbol = symbol
+    refused(file.save(tmp_path), "parameter 'x'", kind=CoremlcError)
