@@ -10,7 +10,8 @@ import pytest
 
 from coremlc.engine.base import Model
 from coremlc.engine.ort import neighbours
-from coremlc.engine.ort.neighbours import Geometry, Neighbours
+from coremlc.engine.ort.geometry import Geometry
+from coremlc.engine.ort.neighbours import Neighbours
 from coremlc.engine.ort.translate import planned
 from coremlc.engine.specialize import no_array
 from coremlc.mil.program import Program
@@ -54,6 +55,20 @@ def test_the_numbers_stay(
     assert np.isnan(got).any() == np.isnan(spoil)
 
 
+@pytest.mark.parametrize("width", [9, 60], ids=["few places", "many places"])
+@pytest.mark.parametrize("groups", [1, 2, 6])
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_one_axis_may_be_two(width: int, groups: int, dtype: Any) -> None:
+    x = seeded(2, 6, width, dtype=dtype)
+    weight = C(seeded(6, 6 // groups, 5, seed=1, scale=0.3, dtype=dtype))
+    inputs = {"x": x, "weight": weight, "groups": groups, "strides": [2], **SAME}
+    program, features = one_op("conv", inputs)
+    (want,), (got,) = run_all(program, features, threads=2)
+    agree(got, want)
+    shown = kinds(program)
+    assert ("Reshape" in shown) == (width == 9 or groups == 6)
+
+
 def test_it_is_worth_it_for_few_channels() -> None:
     assert "If" in kinds(convolution(1, (3, 3))[0])
     assert "If" not in kinds(convolution(17, (3, 3))[0])
@@ -73,7 +88,7 @@ def test_it_is_worth_it_for_few_channels() -> None:
 def test_the_longer_side_of_a_kernel_wastes_less(
     sizes: tuple[int, int], weight: tuple[int, ...], axis: int, count: int
 ) -> None:
-    geometry = Geometry((1, weight[1], *sizes), weight, (1, 1), ((0, 0), (0, 0)))
+    geometry = Geometry((1, weight[1], *sizes), weight, (1, 1), ((0, 0), (0, 0)), (1, 1), 1)
     found = Neighbours.of(geometry)
     assert (found is None) == (count == 0)
     assert found is None or (found.axis, found.count) == (axis, count)

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy._core._multiarray_umath import (  # type: ignore[import-not-found]
     __cpu_features__ as cpu_features,  # what numpy.show_runtime prints
 )
 
-from coremlc.engine.ort.emitter import Emitter
+from coremlc.engine.ort.emitter import Emitter, Name
+from coremlc.engine.ort.geometry import Geometry
 from coremlc.engine.ort.tensor import Array, T, const_of
 
 LANES = 16 if cpu_features.get("AVX512F") else 8
@@ -35,26 +36,6 @@ COLUMNS = 1.15
 
 
 @dataclass(frozen=True, slots=True)
-class Geometry:
-    """A convolution of two spatial axes, without holes or groups."""
-
-    x: tuple[int, ...]
-    weight: tuple[int, ...]
-    strides: tuple[int, ...]
-    pads: tuple[tuple[int, int], ...]
-
-    @property
-    def out(self) -> tuple[int, int, int, int]:
-        sizes = [
-            (n + low + high - k) // s + 1
-            for n, (low, high), k, s in zip(
-                self.x[2:], self.pads, self.weight[2:], self.strides, strict=True
-            )
-        ]
-        return self.x[0], self.weight[0], sizes[0], sizes[1]
-
-
-@dataclass(frozen=True, slots=True)
 class Neighbours:
     """How many places along which spatial axis are channels of one convolution."""
 
@@ -65,9 +46,10 @@ class Neighbours:
     @staticmethod
     def of(geometry: Geometry) -> Neighbours | None:
         """Those that gain most; None if none gain much."""
-        n, _, height, width = geometry.out
         depth = geometry.weight[1]
-        work = n * height * width * math.prod(geometry.weight[1:])
+        if not geometry.is_plain or len(geometry.strides) != 2:
+            return None
+        work = math.prod(geometry.out) // geometry.weight[0] * math.prod(geometry.weight[1:])
         if work < LEAST_WORK or (depth >= LANES and depth % ALIGNMENT):
             return None
         best = min(_choices(geometry), key=lambda choice: choice.share, default=None)
@@ -100,16 +82,11 @@ class Neighbours:
         reach = (groups - 1) * strides[axis] + self.size
         pads[axis] = (low, max(reach - geometry.x[2 + axis] - low, 0))
         kernel = self._kernel(const_of(weight, "weight"))
-        operands = [g.use(x), g.const(kernel)]
+        operands: list[Name] = [x, g.const(kernel)]
         if bias is not None:
             operands.append(g.const(np.repeat(const_of(bias, "bias"), self.count)))
-        found = g.node(
-            "Conv",
-            *operands,
-            strides=strides,
-            pads=[p[0] for p in pads] + [p[1] for p in pads],
-            kernel_shape=kernel.shape[2:],
-        )
+        moved = replace(geometry, weight=kernel.shape, strides=tuple(strides), pads=tuple(pads))
+        found = moved.node(g, *operands)
         return self._in_order(g, found, groups)
 
     def _kernel(self, weight: Array) -> Array:

@@ -109,6 +109,12 @@ class T:
         return int(np.prod(self.dims, dtype=np.int64))
 
 
+def reshaped(x: T, dims: tuple[int, ...]) -> T:
+    """The same numbers of a constant, in another shape; a blob is read where it lies."""
+    narrow = None if x.narrow is None else reshaped(x.narrow, dims)
+    return T(x.dtype, dims, value=lambda: np.reshape(x.value, dims), blob=x.blob, narrow=narrow)  # type: ignore[arg-type]
+
+
 def const_of(x: T, parameter: str) -> Array:
     """The value of a parameter that must be constant."""
     if x.value is None:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from coremlc.engine.ort.convolutions import convolution
 from coremlc.engine.ort.emitter import LARGE, Emitter, Name
-from coremlc.engine.ort.neighbours import Geometry, Neighbours
+from coremlc.engine.ort.geometry import Geometry
 from coremlc.engine.ort.reductions import all_finite
 from coremlc.engine.ort.registry import recipe
 from coremlc.engine.ort.tensor import T, bool_of, int_of, ints_of
@@ -51,37 +52,24 @@ def conv(
 ) -> str:
     count = x.rank - 2
     steps, holes = ints_of(strides, [1] * count), ints_of(dilations, [1] * count)
-    kernel = list(weight.dims[2:])
+    kernel = weight.dims[2:]
     kind, edges = _word(pad_type), ints_of(pad, [0] * 2 * count, "pad")
     sizes = x.dims[2:] if kind.startswith("same") else [0] * count
     pads = conv_pads(kind, edges, sizes, _extents(kernel, holes), steps)
-    source: Name = x
+    source = x
     if any(low < 0 or high < 0 for low, high in pads):
-        source, pads = _pad(g, x, pads), [(0, 0)] * count
-    operands: list[Name] = [source, weight] if bias is None else [source, weight, bias]
-    group = int_of(groups, 1, "groups")
-
-    def plain() -> str:
-        return g.node(
-            "Conv",
-            *operands,
-            strides=steps,
-            dilations=holes,
-            pads=_onnx_pads(pads),
-            group=group,
-            kernel_shape=kernel,
-        )
-
-    is_const = weight.is_const and (bias is None or bias.is_const)
-    is_simple = count == 2 and group == 1 and source is x and set(holes) == {1}
-    if not is_const or not is_simple:
-        return plain()
-    geometry = Geometry(x.dims, weight.dims, tuple(steps), tuple(pads))
-    neighbours = Neighbours.of(geometry)
-    if neighbours is None:
-        return plain()
-    usual = neighbours.node(g, x, weight, bias)  # in a branch ORT has slower kernels for it
-    return g.branch(all_finite(g, x), lambda: usual, plain, TensorType("fp32", geometry.out))
+        grown = [n + sum(p) for n, p in zip(x.dims[2:], pads, strict=True)]
+        source = T(x.dtype, (*x.dims[:2], *grown), name=g.use(_pad(g, x, pads)))
+        pads = [(0, 0)] * count
+    geometry = Geometry(
+        source.dims if source.is_static else (),
+        weight.dims,
+        tuple(steps),
+        tuple(pads),
+        tuple(holes),
+        int_of(groups, 1, "groups"),
+    )
+    return convolution(g, source, weight, bias, geometry)
 
 
 @recipe("conv_transpose", wide=True)
