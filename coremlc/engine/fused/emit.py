@@ -10,16 +10,19 @@ import numpy as np
 from llvmlite import ir
 
 from coremlc.engine.fused.contractions import Contraction
+from coremlc.engine.fused.functions import FUNCTIONS
 from coremlc.engine.fused.loops import merged
 from coremlc.engine.fused.nests import Branch, Nest, Routine, Step, While, buffers_read
 from coremlc.engine.fused.places import Key, Steps
 from coremlc.engine.fused.rules import RULES
-from coremlc.engine.fused.writer import BIT, BYTE, F32, I64, POINTER, TYPES, Value, Writer
+from coremlc.engine.fused.writer import BIT, BYTE, F32, I32, I64, POINTER, TYPES, Value, Writer
 
 ALIGNMENT = 32
 """Of memory for what lies between steps: a vector of AVX."""
 VECTOR_TURNS = 1024
 """From which on vectors earn what LLVM takes to think of them."""
+ABREAST = 4
+"""Vectors whose polynomials are computed side by side: each waits for its own last step."""
 
 
 class Function:
@@ -94,7 +97,7 @@ class Function:
         at = dict(zip(keys, steps, strict=True))
         if span is not None and dims:
             self.turns = dims[0]
-        self.is_plain = nest.turns < VECTOR_TURNS
+        self.mark = _mark_of(nest, self.w.module)
         with ExitStack() as loops:
             index = [
                 loops.enter_context(self._loop(*_bounds(dim, span if not i else None)))
@@ -157,8 +160,8 @@ class Function:
         i.add_incoming(following, b.block)
         after = b.append_basic_block()
         branch = b.cbranch(b.icmp_signed("<", following, high), body, after)
-        if self.is_plain:
-            branch.set_metadata("llvm.loop", _plain_loop(self.w.module))
+        if self.mark:
+            branch.set_metadata("llvm.loop", _distinct(self.w.module, self.mark))
         b.position_at_end(after)
 
     # --- memory -----------------------------------------------------------------------------
@@ -200,11 +203,20 @@ def _bounds(dim: int, span: tuple[Value, Value] | None) -> tuple[Value, Value]:
     return (ir.Constant(I64, 0), ir.Constant(I64, dim)) if span is None else span
 
 
-def _plain_loop(module: Any) -> Any:
-    """A mark that LLVM shall translate a loop as it stands; its first part must be itself."""
-    names = ("llvm.loop.vectorize.enable", "llvm.loop.unroll.disable")
-    no_vectors = module.add_metadata([ir.MetaDataString(module, names[0]), ir.Constant(BIT, 0)])
-    no_unrolling = module.add_metadata([ir.MetaDataString(module, names[1])])
+def _mark_of(nest: Nest, module: Any) -> list[Any]:
+    """What LLVM is told of a nest's loops: to translate short ones as they stand."""
+    if nest.turns < VECTOR_TURNS:
+        no_vectors = ir.MetaDataString(module, "llvm.loop.vectorize.enable"), ir.Constant(BIT, 0)
+        no_unrolling = [ir.MetaDataString(module, "llvm.loop.unroll.disable")]
+        return [module.add_metadata(no_vectors), module.add_metadata(no_unrolling)]
+    if any(op.kind in FUNCTIONS for op in nest.ops):
+        name = ir.MetaDataString(module, "llvm.loop.interleave.count")
+        return [module.add_metadata([name, ir.Constant(I32, ABREAST)])]
+    return []
+
+
+def _distinct(module: Any, parts: Sequence[Any]) -> Any:
+    """A loop's mark, which LLVM takes for one if its first part is itself."""
     mark = ir.MDValue(module, (), str(len(module.metadata)))
-    mark.operands = (mark, no_vectors, no_unrolling)
+    mark.operands = (mark, *parts)
     return mark

@@ -25,8 +25,8 @@ MAX_ALL_OPS = 4096
 MAX_ROUNDS = 8
 """Cuts that are tried: each does without the regions that were poor in the one before."""
 
-CUT_US = 100.0
-"""What another session costs a run: its call, and values that leave its arena."""
+CUT_US = 1000.0
+"""What must be saved besides if sessions remain: values leave an arena, and convs their layout."""
 
 Kind = Word["session", "fused"]
 Place = tuple[int, Kind, object, int]
