@@ -11,9 +11,19 @@ from coremlc.ir.types import TensorType
 from coremlc.ops.binary import Div, Mul, Sub
 from coremlc.ops.norm import FusedSoftmax
 from coremlc.ops.reduce import ReduceMax, ReduceSum
+from coremlc.ops.selection import Where
 from coremlc.ops.shape import Reshape
 from coremlc.ops.unary import Exp
-from coremlc.passes.fuse.pattern import FUSED, Pair, either, kept, near, number, pair
+from coremlc.passes.fuse.pattern import (
+    FUSED,
+    Pair,
+    either,
+    kept,
+    near,
+    number,
+    operands_of,
+    pair,
+)
 from coremlc.passes.fuse.rule import Found, FuseRules, Miss
 
 Axes = tuple[int, ...]
@@ -65,4 +75,46 @@ def _over(g: Builder, x: Value, axes: Axes, out: TensorType) -> Found:
     return g.add(Reshape(out.shape), g.add(FusedSoftmax(first), merged))
 
 
-RULES: FuseRules = (((Div, Mul), softmax),)
+def masked_softmax(g: Builder, op: Where, operands: tuple[Value, ...], out: TensorType) -> Found:
+    """GoMLX's `MaskedSoftmax(x) -> Where(mask, FusedSoftmax(Where(mask, x, -inf)), 0)`.
+
+    It takes the maximum, the exponentials and the quotients where the mask is true, and -inf or 0
+    elsewhere. Error: as of `softmax`. Equal at every edge; a row that is masked whole is 0.
+    """
+    mask, quotient, zero = operands
+    if number(zero) != 0:
+        return None
+    for power, total in pair(quotient, Div):
+        found, exponential = kept(total, ReduceSum, out.rank), _chosen(mask, power, 0)
+        if found is None or found[0] is not power or exponential is None:
+            continue
+        for inner in operands_of(exponential, Exp):
+            shifted = _chosen(mask, inner)
+            return _masked(g, mask, inner if shifted is None else shifted, found[1], out, zero)
+    return None
+
+
+def _chosen(mask: Value, x: Value, other: float | None = None) -> Value | None:
+    """Y, where `x` is `Where(mask, y, other)`, by default of any number."""
+    if not isinstance(x.op, Where):
+        return None
+    condition, y, rest = x.operands
+    found = number(rest)
+    return y if condition is mask and found is not None and other in (None, found) else None
+
+
+def _masked(
+    g: Builder, mask: Value, shifted: Value, axes: Axes, out: TensorType, zero: Value
+) -> Found:
+    for x, top in pair(shifted, Sub):
+        found = kept(top, ReduceMax, out.rank)
+        if found is None or x.type != out or _chosen(mask, found[0], -math.inf) is not x:
+            break
+        if sorted(found[1]) != sorted(axes):
+            return Miss(f"the maximum is over axes {found[1]}, the sum over {axes}")
+        weights = _over(g, found[0], axes, out)
+        return g.add(Where(), mask, weights, zero) if isinstance(weights, Value) else weights
+    return Miss("the exponentials are not of x less its maximum where the mask is true")
+
+
+RULES: FuseRules = (((Div, Mul), softmax), ((Where,), masked_softmax))

@@ -62,7 +62,7 @@ def check_fused(case: Fused) -> None:
     ]
     expected = run(before, given)
     close(run(after, given), expected)
-    named = {i.name: x.astype(np.float32) for i, x in zip(before.inputs, given, strict=True)}
+    named = {i.name: feature(x) for i, x in zip(before.inputs, given, strict=True)}
     for engine in ("reference", "onnxruntime"):
         with load_program(program, engine=engine) as executable:
             out = executable.run(named)
@@ -79,9 +79,19 @@ def check_missed(case: NearMiss) -> None:
     verify.check(after)
 
 
+def feature(x: np.ndarray) -> np.ndarray:
+    """As engines take it."""
+    return x.astype(np.int32 if x.dtype == np.bool_ else np.float32)
+
+
 def rows(shape: tuple[int, ...], dtype: np.dtype, seed: int) -> np.ndarray:
-    """Usual numbers, with an odd one in most rows; one row of -inf, one of equal numbers."""
+    """Usual numbers, with an odd one in most rows; one row of -inf, one of equal numbers.
+
+    Of bools one row is false.
+    """
     rng = np.random.default_rng(seed)
+    if dtype == np.bool_:
+        return (rng.random(shape) < 0.6) & (np.arange(shape[0]) != 1).reshape(-1, 1)
     x = rng.normal(size=shape).astype(dtype) * 3
     if seed or x.ndim < 2:
         return x

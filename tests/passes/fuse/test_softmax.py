@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from coremlc.ops import binary, reduce, shape, unary
+from coremlc.dtypes import F32
+from coremlc.ops import binary, leaves, reduce, shape, unary
+from coremlc.ops.selection import Where
 from tests.ir.graphs import const
 from tests.passes.fuse.cases import Fused, NearMiss, check_fused, check_missed, kept
 
@@ -50,6 +53,24 @@ FUSED = [
 ]
 
 
+def masked(g, x, mask, low=-np.inf, other=0.0):
+    """As GoMLX's MaskedSoftmax."""
+
+    def where(y, rest):
+        return g.add(Where(), mask, y, g.add(leaves.splat(F32, rest, x.type.shape)))
+
+    top = kept(g, reduce.ReduceMax, where(x, low), 1)
+    power = where(g.add(EXP, where(g.add(SUB, x, top), 0.0)), 0.0)
+    return where(g.add(DIV, power, kept(g, reduce.ReduceSum, power, 1)), other)
+
+
+MASKED = ("f32[16,6]", "bool[16,6]")
+FUSED += [
+    Fused("masked", masked, "Where FusedSoftmax Where", MASKED),
+    Fused("masked columns", masked, "Where FusedSoftmax Where", ("f32[16,6]", "bool[1,6]")),
+]
+
+
 def without_maximum(g, x):
     p = g.add(EXP, x)
     return g.add(DIV, p, kept(g, reduce.ReduceSum, p, 1))
@@ -64,6 +85,13 @@ MISSED = [
     NearMiss("no maximum", without_maximum, "softmax", "overflows"),
     NearMiss("other axis", other_axis, "softmax", "the maximum is over axes (0,)"),
     NearMiss("axes apart", softmax(0, 2), "softmax", "do not adjoin", ("f32[2,3,4]",)),
+    NearMiss(
+        "masked by a number",
+        lambda g, x, mask: masked(g, x, mask, low=-1.0),
+        "masked_softmax",
+        "where the mask is true",
+        MASKED,
+    ),
     NearMiss("half", softmax(1), "softmax", "f16 rounds", ("f16[3,4]",)),
 ]
 
