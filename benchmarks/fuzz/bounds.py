@@ -114,14 +114,17 @@ def _terms(case: Case, i: int, given: Sequence[Array]) -> Array:
     """The sum of the magnitudes of the terms of each element."""
     sizes = [size(x) for x in given]
     if case.op.kind == "FusedQuantizedDense":
-        return _quantized_terms(case.op, sizes)
+        return _quantized_terms(case.op, given[0], sizes)
     if case.op.kind.startswith("SelectAndScatter"):
         sizes[0] = given[0]  # which selects
     return np.abs(wide(case, sizes)[i])
 
 
-def _quantized_terms(op: Any, sizes: Sequence[Array]) -> Array:
-    """The same, where a weight is a sum of its own: a level times its scale, and the zero point."""
+def _quantized_terms(op: Any, given: Array, sizes: Sequence[Array]) -> Array:
+    """The same, where a weight is a sum of its own: a level times its scale, and the zero point.
+
+    Infinity where a weight may overflow, or vanish under an infinity.
+    """
     x, levels, *extra = sizes
     how, counts = op.weights_quantization, np.abs(levels.astype(np.int64))
     weights = np.abs(how.values(counts if how.scheme == "Linear" else levels, *extra[op.bias :]))
@@ -129,6 +132,7 @@ def _quantized_terms(op: Any, sizes: Sequence[Array]) -> Array:
         return np.asarray(x @ weights.T + sum(extra[: op.bias]))
     most = greatest(dtypes.F32) / 2
     over = (weights > most).any(0) | (x @ counts > most)  # ONNX Runtime scales a product at last
+    over |= ~np.isfinite(given) @ ((weights > 0) & (weights < LEAST_NORMAL))
     return np.where(over, np.inf, x @ weights + sum(extra[: op.bias]))
 
 
