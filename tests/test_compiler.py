@@ -17,7 +17,6 @@ from click.testing import CliRunner
 
 from coremlc import compiler, passes, targets
 from coremlc.bundle import read_bundle, write
-from coremlc.cache import store
 from coremlc.cli import cli
 from coremlc.compare import difference
 from coremlc.compiler import Recipe, build_model, compile_graph, graph_text
@@ -383,14 +382,11 @@ class TestCaches:
         assert os.listdir(cache_dir) == []
 
     def test_no_space(self, tmp_path, cache_dir, monkeypatch):
-        sync = store._sync_directory
-
         def full(directory):
             if cache_dir in Path(directory).parents:
                 raise OSError(errno.ENOSPC, "No space left on device")
-            sync(directory)
 
-        monkeypatch.setattr(store, "_sync_directory", full)
+        monkeypatch.setattr("coremlc.bundle.files.sync_directory", full)
         (warning,) = self.compiled(tmp_path)
         assert "No space left" in warning
         assert left(cache_dir) == []

@@ -12,7 +12,7 @@ import coremlc
 
 ROOT = Path(coremlc.__file__).parent
 FLOORS = [
-    {"errors", "dtypes", "chunks", "stamps", "__init__"},
+    {"errors", "dtypes", "chunks", "durable", "stamps", "__init__"},
     {"targets"},
     {"ir", "mil"},
     {"ops"},

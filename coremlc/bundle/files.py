@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
-import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
+from coremlc.durable import sync_directory, sync_tree
 from coremlc.errors import CoremlcError, FormatError, MachineError, UsageError, Where
 
 _CHUNK = 1 << 22
@@ -37,7 +37,7 @@ def staged(target: Path, *, replace: bool) -> Iterator[Path]:
     try:
         with writing(target):
             yield stage
-            _sync(stage)
+            sync_tree(stage)
             _publish(stage, target)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
@@ -122,7 +122,7 @@ def _publish(stage: Path, target: Path) -> None:
     """Rename into place; a bundle that stood there comes back if that fails."""
     if not target.exists():
         stage.rename(target)
-        _sync_directory(target.parent)
+        sync_directory(target.parent)
         return
     old = target.parent / f".coremlc-{secrets.token_hex(8)}.old"
     target.rename(old)
@@ -131,25 +131,5 @@ def _publish(stage: Path, target: Path) -> None:
     except BaseException:
         old.rename(target)
         raise
-    _sync_directory(target.parent)
+    sync_directory(target.parent)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _sync(directory: Path) -> None:
-    for path in sorted(directory.rglob("*")):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-        else:
-            _sync_directory(path)
-    _sync_directory(directory)
-
-
-def _sync_directory(directory: Path) -> None:
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

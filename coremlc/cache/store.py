@@ -35,6 +35,7 @@ from coremlc.cache.manifest import (
     write_stamps,
 )
 from coremlc.cache.place import cache_root
+from coremlc.durable import sync_directory, sync_tree
 from coremlc.errors import MachineError, UsageError
 from coremlc.stamps import Stamp
 
@@ -278,12 +279,8 @@ def _settle(root: Path, found: Mapping[str, Stamp]) -> None:
     A stamp may not outlive the bytes that it stands for. Until then hits read them.
     """
     with contextlib.suppress(OSError):
-        for directory, _, files in os.walk(root):
-            for name in files:
-                with (Path(directory) / name).open("rb") as file:
-                    os.fsync(file.fileno())
-            _sync_directory(Path(directory))
-        _sync_directory(root.parent)
+        sync_tree(root)
+        sync_directory(root.parent)
         write_stamps(root, found)
 
 
@@ -303,13 +300,3 @@ def _names(directory: Path) -> list[str]:
         return sorted(os.listdir(directory))
     except OSError:
         return []
-
-
-def _sync_directory(directory: Path) -> None:
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
