@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -57,6 +58,19 @@ def outer() -> Iterator[Case]:
                 yield Case(kind, kept, f"{shape}-{axes}-keep")
 
 
+def moves() -> Iterator[Case]:
+    """Transposes in one step and in two."""
+    x, y = seeded(4, 1, 6, 8, 24), seeded(2, 3, 40, 40, dtype=np.int32)
+    for perm in itertools.permutations(range(5)):
+        yield Case("transpose", {"x": x, "perm": list(perm)}, f"{perm}")
+    for perm in itertools.permutations(range(4)):
+        yield Case("transpose", {"x": y, "perm": list(perm)}, f"int-{perm}")
+        yield Case("transpose", {"x": y.astype(np.float16), "perm": list(perm)}, f"half-{perm}")
+    blocks = seeded(1, 24, 20, 20)
+    yield Case("pixel_shuffle", {"x": blocks, "upscale_factor": 2}, "large")
+    yield Case("space_to_depth", {"x": blocks, "block_size": 2}, "large")
+
+
 def ints() -> Iterator[Case]:
     small = seeded(90, 80, dtype=np.int32)
     huge = (small * 40_000_001).astype(np.int32)
@@ -81,4 +95,5 @@ def ints() -> Iterator[Case]:
 def all_cases() -> Iterator[Case]:
     yield from floats()
     yield from outer()
+    yield from moves()
     yield from ints()

@@ -10,12 +10,14 @@ import numpy as np
 from coremlc.engine.ort.emitter import Emitter, Name
 from coremlc.engine.ort.registry import recipe
 from coremlc.engine.ort.tensor import T, axis_of, const_of, int_of
+from coremlc.engine.ort.transposes import transposed
 
 
 def _shuffle(
-    g: Emitter, x: Name, split: Sequence[int], perm: Sequence[int], dims: Sequence[int]
+    g: Emitter, x: T, split: Sequence[int], perm: Sequence[int], dims: Sequence[int]
 ) -> str:
-    return g.reshape(g.node("Transpose", g.reshape(x, split), perm=perm), dims)
+    parts = T(x.dtype, tuple(split), name=g.reshape(x, split))
+    return g.reshape(transposed(g, parts, perm), dims)
 
 
 @recipe("depth_to_space")
@@ -55,7 +57,8 @@ def space_to_batch(g: Emitter, x: T, block_shape: T, paddings: T) -> str:
     p, q = (int(b) for b in const_of(block_shape, "block_shape"))
     n, c, h, w = x.dims
     h, w = h + top + bottom, w + left + right
-    padded = g.node("Pad", x, g.i64(0, 0, top, left, 0, 0, bottom, right))
+    name = g.node("Pad", x, g.i64(0, 0, top, left, 0, 0, bottom, right))
+    padded = T(x.dtype, (n, c, h, w), name=name)
     return _shuffle(
         g,
         padded,

@@ -8,6 +8,7 @@ import numpy as np
 from coremlc.engine.ort.emitter import Emitter, Name
 from coremlc.engine.ort.registry import recipe
 from coremlc.engine.ort.tensor import T, axes_of, axis_of, bool_of, const_of, int_of, ints_of
+from coremlc.engine.ort.transposes import transposed
 from coremlc.mil.arrays import STORAGE
 from coremlc.mil.types import TensorType
 
@@ -47,7 +48,7 @@ def to_static(
 
 @recipe("transpose")
 def transpose(g: Emitter, x: T, perm: T) -> str:
-    return g.node("Transpose", x, perm=[p % max(x.rank, 1) for p in ints_of(perm, [])])
+    return transposed(g, x, [p % max(x.rank, 1) for p in ints_of(perm, [])])
 
 
 @recipe("concat")
