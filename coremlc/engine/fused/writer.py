@@ -84,8 +84,9 @@ class Writer:
         if x.type != F32 or _is_number(x):
             return self.choose(self.compare(word, x, y), x, y)
         if _is_number(y):
-            other = {">": "<=", "<": ">="}[word]
-            return self.choose(self.compare(other, x, y), y, x)
+            other = {">": "<", "<": ">"}[word]
+            either = "" if y.constant else "="  # which zero it is, if x is one too
+            return self.choose(self.compare(other + either, x, y), y, x)
         wins = self.builder.or_(self.compare(word, x, y), self.is_nan(x))
         return self.choose(wins, x, y)
 
