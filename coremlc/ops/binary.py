@@ -76,9 +76,15 @@ def int_div(m: Builder, x: Value, y: Value) -> Value:
 def _truncate(m: Builder, x: Value, y: Value) -> Value:
     q = m.floor_div(x=x, y=y)
     inexact = m.not_equal(x=m.mul(x=q, y=y), y=x)
-    opposite = m.logical_xor(x=m.less(x=x, y=0), y=m.less(x=y, y=0))
-    fix = m.cast(x=m.logical_and(x=inexact, y=opposite), dtype="int32")
+    fix = m.cast(x=m.logical_and(x=inexact, y=_signs_differ(m, x, y)), dtype="int32")
     return m.add(x=q, y=fix)
+
+
+def _signs_differ(m: Builder, x: Value, y: Value) -> Value:
+    is_negative, known = m.less(x=x, y=0), constant(y)
+    if known is not None and np.all(known > 0):
+        return is_negative
+    return m.logical_xor(x=is_negative, y=m.less(x=y, y=0))
 
 
 def _lower_div(m: Builder, x: Value, y: Value) -> Value:
@@ -88,11 +94,12 @@ def _lower_div(m: Builder, x: Value, y: Value) -> Value:
 def _lower_rem(m: Builder, x: Value, y: Value) -> Value:
     """The dividend's sign (C's fmod). MIL's `mod` has the divisor's: it gets magnitudes."""
     if not is_float(x):
-        zero = m.equal(x=y, y=0)
-        safe = y if constant(y) is not None else select(m, cond=zero, a=1, b=y)
         known = constant(y)
-        r = m.sub(x=x, y=m.mul(x=int_div(m, x, safe), y=safe))
-        return r if known is not None and np.all(known != 0) else select(m, cond=zero, a=x, b=r)
+        if known is not None and np.all(known != 0):
+            return m.sub(x=x, y=m.mul(x=int_div(m, x, y), y=y))
+        zero = m.equal(x=y, y=0)
+        safe = y if known is not None else select(m, cond=zero, a=1, b=y)
+        return select(m, cond=zero, a=x, b=m.sub(x=x, y=m.mul(x=int_div(m, x, safe), y=safe)))
     r = m.mod(x=m.abs(x=x), y=m.abs(x=y))
     signed = select(m, cond=m.less(x=x, y=0.0), a=m.mul(x=r, y=-1.0), b=r)
     return select(m, cond=m.equal(x=r, y=0.0), a=m.mul(x=x, y=0.0), b=signed)

@@ -13,7 +13,7 @@ from coremlc.ir.types import TensorType
 from coremlc.mil.builder import Builder
 from coremlc.mil.dialect.opsets import ORDER
 from coremlc.mil.program import Value
-from coremlc.ops.elementwise import is_bool
+from coremlc.ops.elementwise import constant, is_bool
 from coremlc.ops.shape import reshape
 
 
@@ -40,10 +40,17 @@ def clamped_vector(
     m: Builder, starts: tuple[Value, ...], dims: tuple[int, ...], window: tuple[int, ...]
 ) -> Value:
     """Starts moved so that the window lies inside, as one MIL int32 vector."""
-    parts = [s if s.tensor.shape else m.expand_dims(x=s, axes=[0]) for s in starts]
+    parts = [_as_vector(m, s) for s in starts]
     vector = parts[0] if len(parts) == 1 else m.concat(values=parts, axis=0, interleave=False)
     top = np.array([d - w for d, w in zip(dims, window, strict=True)], np.int32)
     return m.minimum(x=m.maximum(x=vector, y=0), y=top)
+
+
+def _as_vector(m: Builder, start: Value) -> Value:
+    known = constant(start)
+    if known is not None:
+        return m.const(known.reshape(-1))
+    return start if start.tensor.shape else m.expand_dims(x=start, axes=[0])
 
 
 @register
