@@ -75,6 +75,10 @@ class Legalizer:
         self._strict = strict
         self._float64: list[str] = []
         self._wide: dict[Value, str] = {}
+        self._mapped: dict[Value, Operand] = {}
+        """What the graph's values became."""
+        self._known: dict[Value, Range] = {}
+        """In which interval integers are."""
         self._unknown: set[Value] = set()
         """Values that follow from a refused op: nothing more is said of them."""
 
@@ -95,19 +99,17 @@ class Legalizer:
         An input or output of two words is two: high, low.
         """
         g = SmartBuilder()
-        mapped: dict[Value, Operand] = {}
-        known: dict[Value, Range] = {}
         inputs: list[Input] = []
         outputs: list[Output] = []
         for value, given in zip(graph.main.parameters, graph.inputs, strict=True):
-            known[value] = _input_range(given, value.type)
-            mapped[value] = self._parameter(g, value, known[value])
-            inputs += _named(given, mapped[value])
+            self._known[value] = _input_range(given, value.type)
+            self._mapped[value] = self._parameter(g, value, self._known[value])
+            inputs += _named(given, self._mapped[value])
         for node in graph.main.nodes:
-            self._node(g, node, mapped, known)
+            self._node(g, node)
         results: list[Value] = []
         for value, told in zip(graph.main.results, graph.outputs, strict=True):
-            result = mapped[value]
+            result = self._mapped[value]
             outputs += _named(told, result)
             results += (result.high, result.low) if isinstance(result, Words) else (result,)
         main = g.finish(*results, name=graph.main.name)
@@ -136,36 +138,31 @@ class Legalizer:
             )
         return said
 
-    def _node(
-        self,
-        g: SmartBuilder,
-        node: Node,
-        mapped: dict[Value, Operand],
-        known: dict[Value, Range],
-    ) -> None:
-        intervals = ranges.of_node(node, known)
+    def _node(self, g: SmartBuilder, node: Node) -> None:
+        intervals = ranges.of_node(node, self._known)
         if isinstance(node.op, Unsupported) or not self._unknown.isdisjoint(node.operands):
             self._unknown.update(node.results)
         for result, interval in zip(node.results, intervals, strict=True):
-            known[result] = ranges.wrapped(interval, result.type)
+            self._known[result] = ranges.wrapped(interval, result.type)
         if node.op.bodies and self._unknown.isdisjoint(node.results):
-            self._bodies(g, node, mapped, known)
+            self._bodies(g, node)
             return
-        if not self._unknown.isdisjoint(node.results) or self._split(g, node, mapped, known):
-            mapped.update((r, Value(_legal_type(r.type))) for r in node.results if r not in mapped)
+        if not self._unknown.isdisjoint(node.results) or self._split(g, node):
+            for result in node.results:
+                self._mapped.setdefault(result, Value(_legal_type(result.type)))
             return
-        operands = tuple([_one(mapped[o]) for o in node.operands])
+        operands = tuple([_one(self._mapped[o]) for o in node.operands])
         op = self._op(node)
         if op is node.op and operands == node.operands:
             g.append(node)
-            mapped.update(zip(node.results, node.results, strict=True))
+            self._mapped.update(zip(node.results, node.results, strict=True))
             return
         types = tuple([_legal_type(r.type) for r in node.results])
         fresh = Node(op, operands, types, node.source, node.label)
         g.append(fresh)
         g.source, g.label = node.source, node.label
         for old, new, interval in zip(node.results, fresh.results, intervals, strict=True):
-            mapped[old] = _wrapped(g, node, old.type.dtype, new, interval)
+            self._mapped[old] = _wrapped(g, node, old.type.dtype, new, interval)
 
     def _check_type(self, t: TensorType, place: Place) -> None:
         dtype = t.dtype
@@ -185,16 +182,10 @@ class Legalizer:
                 place,
             )
 
-    def _bodies(
-        self,
-        g: SmartBuilder,
-        node: Node,
-        mapped: dict[Value, Operand],
-        known: dict[Value, Range],
-    ) -> None:
+    def _bodies(self, g: SmartBuilder, node: Node) -> None:
         """A node whose bodies get legalized too, each 64-bit value in the form it has around."""
         op = node.op
-        loop = of_loop(node, known) if isinstance(op, While) else None
+        loop = of_loop(node, self._known) if isinstance(op, While) else None
         names = [f.name for f in dataclasses.fields(op) if _is_body(op, f.name)]  # type: ignore[arg-type]
         giving = [name for name in names if loop is None or name == "body"]
         inner = {name: g.inner() for name in names}
@@ -203,12 +194,12 @@ class Legalizer:
             body: Function = getattr(op, name)
             if loop is not None:
                 held = loop.entered if name == "body" else loop.state
-                known.update(zip(body.parameters, held, strict=True))
+                self._known.update(zip(body.parameters, held, strict=True))
                 for value, span in zip(body.parameters, loop.state, strict=True):
-                    mapped[value] = self._parameter(inner[name], value, span)
-            found[name] = self._body(inner[name], body, mapped, known)
+                    self._mapped[value] = self._parameter(inner[name], value, span)
+            found[name] = self._body(inner[name], body)
         if loop is None:
-            given = [[known[r] for r in getattr(op, name).results] for name in giving]
+            given = [[self._known[r] for r in getattr(op, name).results] for name in giving]
             results = [_union(list(each)) for each in zip(*given, strict=True)]
         else:
             results = list(loop.state)
@@ -217,7 +208,7 @@ class Legalizer:
         for name in names:
             flags = wide if name in giving else [False]
             functions[name] = inner[name].finish(*words.shaped(inner[name], found[name], flags))
-        operands = [mapped[o] for o in node.operands]
+        operands = [self._mapped[o] for o in node.operands]
         flags = [False] * len(operands) if loop is None else wide
         g.source, g.label = node.source, node.label
         fresh = Node(
@@ -234,40 +225,28 @@ class Legalizer:
         g.append(fresh)
         rest = iter(fresh.results)
         for value, span, w in zip(node.results, results, wide, strict=True):
-            known[value] = span
-            mapped[value] = Words(next(rest), next(rest)) if w else next(rest)
+            self._known[value] = span
+            self._mapped[value] = Words(next(rest), next(rest)) if w else next(rest)
 
-    def _body(
-        self,
-        g: SmartBuilder,
-        body: Function,
-        mapped: dict[Value, Operand],
-        known: dict[Value, Range],
-    ) -> list[Operand]:
+    def _body(self, g: SmartBuilder, body: Function) -> list[Operand]:
         """Results of a body whose parameters are mapped."""
         for node in body.nodes:
-            self._node(g, node, mapped, known)
-        return [mapped[r] for r in body.results]
+            self._node(g, node)
+        return [self._mapped[r] for r in body.results]
 
-    def _split(
-        self,
-        g: SmartBuilder,
-        node: Node,
-        mapped: dict[Value, Operand],
-        known: dict[Value, Range],
-    ) -> bool:
+    def _split(self, g: SmartBuilder, node: Node) -> bool:
         """Whether the node is one on words; then it is mapped, or refused."""
-        if not words.needed(node, mapped, known):
+        if not words.needed(node, self._mapped, self._known):
             return False
         g.source, g.label = node.source, node.label
         op = node.op if isinstance(node.op, Constant) else _retyped(node.op)
         try:
-            results = words.split(g, node, op, mapped, known)
+            results = words.split(g, node, op, self._mapped, self._known)
         except RefusedError as error:
             self.refusals.append(placed(error, node))
             self._unknown.update(node.results)
             return True
-        mapped.update(zip(node.results, results, strict=True))
+        self._mapped.update(zip(node.results, results, strict=True))
         for value, result in zip(node.results, results, strict=True):
             if value.type.dtype is I64 and isinstance(result, Words):
                 self._wide[value] = str(where(node))
