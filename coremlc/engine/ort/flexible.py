@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import replace
 
 from coremlc.engine.base import Executable, Model, Options, Used, raise_all, unknown_op
 from coremlc.engine.ort.parts import load_fixed
@@ -27,7 +29,7 @@ class FlexibleExecutable(Executable):
         super().__init__(model.inputs, model.outputs)
         self.used = used
         self._model = model
-        self._options = options
+        self._options = replace(options, fuse_from_us=math.inf)  # a shape may come but once
         self._fixed: OrderedDict[tuple[tuple[int, ...], ...], Executable] = OrderedDict()
         self._lock = threading.Lock()
         _check_kinds(model.function.block)

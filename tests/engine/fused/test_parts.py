@@ -12,9 +12,11 @@ import pytest
 from coremlc.engine import Options, fused
 from coremlc.engine.fused.kernel import SPLIT_US, Kernel
 from coremlc.engine.ort.executable import OrtExecutable
+from coremlc.engine.ort.flexible import FlexibleExecutable
 from coremlc.engine.ort.parts import PartsExecutable
 from coremlc.errors import InputError
 from coremlc.mil.program import Program
+from coremlc.mil.types import TensorType
 from tests.engine.fused.regions import INTS
 from tests.engine.fused.test_exact import ALWAYS, check, same_bits
 from tests.engine.programs import C, Maker, one_op, start
@@ -138,3 +140,14 @@ start(program, "onnxruntime").run(features)
 assert "llvmlite" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_flexible_shapes_have_no_loops() -> None:
+    """LLVM would be asked anew for each shape."""
+    m = Maker()
+    x = m.input("x", TensorType("fp32", (None, 1000)))
+    y = m.add("select", cond=m.add("less", x=x, y=0.5), a=x, b=1.0)
+    with start(m.program(y), "onnxruntime") as executable:
+        executable.run({"x": np.ones((2000, 1000), np.float32)})
+        assert isinstance(executable, FlexibleExecutable)
+        assert [type(e) for e in executable._fixed.values()] == [OrtExecutable]
