@@ -7,8 +7,9 @@ import pytest
 
 from coremlc.engine.base import Resolver
 from coremlc.engine.bitwise import with_bitwise_ands
+from coremlc.engine.unroll import unrolled
 from coremlc.mil.builder import Builder
-from coremlc.mil.program import Function, Program, Value
+from coremlc.mil.program import Function, Literal, Program, Value
 from coremlc.mil.types import TensorType
 from coremlc.ops.bitwise import _and_digits
 from tests.engine.programs import Maker, run_all, start
@@ -53,6 +54,16 @@ def test_digits_of_a_constant_are_read() -> None:
     assert kinds(with_bitwise_ands(made.functions["main"], NO_BLOB)) == ["bitwise_and"]
     for (result,) in run_all(made, {"x0": X.copy()}):
         np.testing.assert_array_equal(result, X & Y)
+
+
+def test_digits_that_were_computed_before_are_read() -> None:
+    """As `unrolled` leaves them: a constant of eight digits."""
+    made = unrolled(program((8, 1), known=EDGES).functions["main"])
+    (op,) = (op for op in with_bitwise_ands(made, NO_BLOB).block.ops if op.kind != "const")
+    assert op.kind == "bitwise_and"
+    literal = op.inputs["y"][0]
+    assert isinstance(literal, Literal)
+    np.testing.assert_array_equal(literal.data, EDGES)  # type: ignore[arg-type]
 
 
 def test_rank_5_stays_as_it_is() -> None:

@@ -48,6 +48,8 @@ class Function:
         span = (low, high) if routine.is_one_nest else None
         self.turns = 1
         """Of the outer loop, which threads may share."""
+        self.mark: list[Any] = []
+        """What LLVM is told of the loops being written."""
         for step in routine.steps:
             self._step(step, span)
         self.w.builder.ret_void()
