@@ -12,6 +12,7 @@ from coremlc.passes.bfloat16 import widen_bfloat16
 from coremlc.passes.decompose import decompose
 from coremlc.passes.empty import drop_empty
 from coremlc.passes.fuse import fuse
+from coremlc.passes.join import join
 from coremlc.passes.legalize import Legalizer
 from coremlc.passes.rank import merge_ranks
 from coremlc.passes.smart import SmartBuilder, live, rebuild
@@ -33,8 +34,8 @@ def run(graph: Graph, *, strict: bool = False, after: Observer | None = None) ->
     splitting and legalizing, so that dtypes change on primitives only, and after, for what
     legalizing adds. Splitting comes before legalizing: the parts of complex128 are
     float64. bfloat16 widens there too, since each primitive rounds; and ranks
-    above 5 are merged, since that is clear of primitives only. Products absorb constants at the
-    end, when nothing else has to know of it.
+    above 5 are merged, since that is clear of primitives only. Products absorb constants, and join,
+    at the end, when nothing else has to know of it.
 
     Raises:
         RefusalsError: every op, dtype and range that has no exact form, at once.
@@ -60,7 +61,7 @@ def run(graph: Graph, *, strict: bool = False, after: Observer | None = None) ->
     lowerable = legal.with_main(decompose(legal.main))
     observe("legalize", lowerable)
     raise_all(refusals(lowerable))
-    absorbed = lowerable.with_main(absorb(lowerable.main))
+    absorbed = lowerable.with_main(join(absorb(lowerable.main)))
     observe("absorb", absorbed)
     return absorbed
 
