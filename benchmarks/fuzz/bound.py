@@ -22,7 +22,9 @@ from coremlc.ir import evaluate
 UNIT = 2.0**-23
 """Float32's last place of 1."""
 SUM = 16
-"""Units of the sum of the terms' magnitudes."""
+"""Units of the sum of the terms' magnitudes, if they are few."""
+LANES = 16
+"""Sums that an engine adds up at once; terms of a few values are all rounded the same way."""
 LEAST_NORMAL = 2.0**-126
 DENORMAL_UNIT = 2.0**-103
 """A number of which a unit is the least normal one."""
@@ -41,7 +43,7 @@ class Bound:
     singular: Array | bool = False
     """Where operands off by BACKWARD units leave no number (a variance about 0): anything is."""
 
-    def wider(self, units: int, size: Array | float) -> Bound:
+    def wider(self, units: Array | float, size: Array | float) -> Bound:
         """By so many units of a size."""
         return dataclasses.replace(self, allowed=self.allowed + units * UNIT * size)
 
@@ -80,6 +82,11 @@ def greatest(d: DType) -> float:
     return {"f16": 65504.0, "bf16": (2 - 2.0**-7) * 2.0**127}.get(
         d.short, (2 - 2.0**-23) * 2.0**127
     )
+
+
+def sum_units(count: Array | float) -> Array:
+    """Units of the sum of so many magnitudes: half a unit for each term of a lane."""
+    return np.asarray(SUM + np.asarray(count) / (2 * LANES))
 
 
 def last_place(x: Array, d: DType) -> Array:

@@ -20,8 +20,10 @@ from benchmarks.fuzz.bound import (
     Model,
     greatest,
     is_complex,
+    is_inexact,
     last_place,
     size,
+    sum_units,
     wide,
 )
 from benchmarks.fuzz.case import Case
@@ -87,9 +89,10 @@ def _softmax(case: Case, i: int, given: Sequence[Array], exact: Array) -> Bound:
 
 
 def _summed(case: Case, i: int, given: Sequence[Array], exact: Array) -> Bound:
-    """SUM units of the terms' magnitudes, in float32, whose result is rounded once."""
+    """Units of the terms' magnitudes, in float32, whose result is rounded once."""
     scale = _terms(case, i, given)
-    allowed = SUM * UNIT * scale + last_place(exact, case.results[i].dtype)
+    units = sum_units(_count(case, i, given))
+    allowed = units * UNIT * scale + last_place(exact, case.results[i].dtype)
     if case.op.kind == "FusedAttentionQKVProjection":  # a product, then a bias
         allowed += last_place(scale, case.results[i].dtype)
         return Bound(exact, allowed, scale > greatest(case.results[i].dtype) / 2)
@@ -108,6 +111,14 @@ def _convolved(case: Case, i: int, given: Sequence[Array], exact: Array) -> Boun
     full = dataclasses.replace(op, kernel_dilations=(1,) * len(op.kernel_dilations))
     under = full.evaluate((~np.isfinite(x)).astype(float), np.ones(dims)) > 0
     return found.or_overflows(under)
+
+
+def _count(case: Case, i: int, given: Sequence[Array]) -> Array:
+    """How many terms each element has."""
+    ones = [np.ones_like(evaluate.widened(x)) if is_inexact(x) else x for x in given]
+    if case.op.kind.startswith("SelectAndScatter"):
+        ones[0] = given[0]
+    return np.abs(wide(case, ones)[i])
 
 
 def _terms(case: Case, i: int, given: Sequence[Array]) -> Array:
@@ -144,7 +155,8 @@ def _fft(case: Case, i: int, given: Sequence[Array], exact: Array) -> Bound:
     if case.op.fft_type.startswith("Inverse"):
         scale = 2 * scale / np.prod(lengths)
     lost = ~np.isfinite(given[0]).all(axes, keepdims=True) | (scale > greatest(dtypes.F32) / 2)
-    return Bound(exact, SUM * UNIT * scale + last_place(exact, dtypes.F32), lost)
+    units = sum_units(np.prod(lengths))
+    return Bound(exact, units * UNIT * scale + last_place(exact, dtypes.F32), lost)
 
 
 def _product(case: Case, i: int, given: Sequence[Array], exact: Array) -> Bound:

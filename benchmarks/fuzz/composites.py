@@ -22,6 +22,7 @@ from benchmarks.fuzz.bound import (
     is_inexact,
     last_place,
     size,
+    sum_units,
     unit,
     wide,
 )
@@ -103,7 +104,8 @@ def training(case: Case, i: int, given: Sequence[Array], exact: Array) -> Bound:
     found = composed(case, i, given, exact)
     if i == 0:
         return found.wider(MEAN, scale * _away(x, axes, op.epsilon))
-    return found.wider(SUM, np.abs(x).mean(axes) if i == 1 else exact)
+    units = sum_units(op.count(case.types[0]))
+    return found.wider(units, np.abs(x).mean(axes) if i == 1 else exact)
 
 
 def _away(x: Array, axes: tuple[int, ...], epsilon: float) -> Array:
@@ -122,7 +124,7 @@ def gradient(case: Case, i: int, given: Sequence[Array], exact: Array) -> Bound:
     normal = np.maximum(np.abs(x - m) / np.sqrt(v + op.epsilon), DENORMAL_UNIT)
     by_scale, by_offset = (grown * normal).sum(axes, keepdims=True), grown.sum(axes, keepdims=True)
     terms = np.abs(s) / np.sqrt(v + op.epsilon) * (grown + (by_offset + normal * by_scale) / n)
-    return found.wider(SUM, (terms, by_scale.sum(axes), by_offset.sum(axes))[i])
+    return found.wider(sum_units(n), (terms, by_scale.sum(axes), by_offset.sum(axes))[i])
 
 
 def step_of(case: Case) -> float:
