@@ -16,6 +16,8 @@ FUNCTIONS: dict[str, tuple[Truth, dict[str, float], float]] = {
     "exp": (np.exp, {}, 1.1),
     "log": (np.log, {"epsilon": 0.0}, 1.0),
     "tanh": (np.tanh, {}, 5.0),
+    "sin": (np.sin, {}, 1.0),
+    "cos": (np.cos, {}, 1.0),
     "sigmoid": (lambda x: 1 / (1 + np.exp(-x)), {}, 3.0),
     "silu": (lambda x: x / (1 + np.exp(-x)), {}, 3.5),
     "softplus": (lambda x: np.logaddexp(0, x), {}, 2.5),
