@@ -33,7 +33,7 @@ class Exactness(Enum):
     CLOSE = "close"
     """Within the tolerance of the dtype, at each op that a composite becomes."""
     SUMMED = "summed"
-    """CLOSE, or within 16 units of the sum of the terms' magnitudes."""
+    """CLOSE, or within 16 units of the sum of the terms' magnitudes, 1 more for 32 terms."""
     BODIES = "as its bodies"
     """As the ops of its bodies are."""
 
