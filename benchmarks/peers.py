@@ -3,9 +3,9 @@
     python -m benchmarks.peers [GRAPH ...]                (make bench-peers; all that are made)
 
 Ours is the whole way from graph.pb to the bundle, the fastest of three. coremltools converts the
-MIL program that we made, with its default passes (bar: ours takes 0.1 of its time).
-stablehlo-coreml converts what jax lowers the graph to (bar: no more ops than it makes). Ops are
-counted in all blocks, constants left out. Each model has a process of its own.
+MIL program that we made, with its default passes (bar: ours takes 0.1 of its time; of the
+processor, both). stablehlo-coreml converts what jax lowers the graph to (bar: no more ops than it
+makes). Ops are counted in all blocks, constants left out. Each model has a process of its own.
 """
 
 from __future__ import annotations

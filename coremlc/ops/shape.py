@@ -24,7 +24,7 @@ def reshape(m: Builder, x: Value, shape: tuple[int, ...]) -> Value:
     if x.tensor.shape == shape:
         return x
     if not shape:
-        return m.squeeze(x=reshape(m, x, (1,)), axes=[0])
+        return m.squeeze(x=x, axes=list(range(len(x.tensor.shape))))
     if not x.tensor.shape:
         return m.expand_dims(x=x, axes=list(range(len(shape))))
     return m.reshape(x=x, shape=np.array(shape, dtype=np.int32))
