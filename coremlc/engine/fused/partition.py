@@ -64,8 +64,23 @@ def partition(function: Function, least_gain_us: float) -> Partition:
         whole = Part("fused", list(function.block.ops), list(function.inputs))
         whole.outputs = list(function.block.outputs)
         return Partition([whole], {})
+    if not _may_gain(function.block.ops, least_gain_us):
+        return Partition([], {})
     cutter = _Cutter(function)
     return Partition(cutter.parts(least_gain_us), cutter.roots)
+
+
+def _may_gain(ops: Sequence[Op], least_gain_us: float) -> bool:
+    """Whether all ops of one shape together could save enough; most functions go no further."""
+    saved: dict[object, float] = {}
+    cut_us = 0.0
+    for op in ops:
+        if is_simple(op):
+            shape = squeezed(op.outputs[0].tensor.shape)
+            saved[shape] = saved.get(shape, 0.0) + saved_us(op)
+        elif op.kind != "const" and not is_view(op):
+            cut_us = CUT_US
+    return max(saved.values(), default=-1.0) >= least_gain_us + cut_us
 
 
 class _Cutter:
