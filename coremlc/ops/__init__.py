@@ -41,6 +41,7 @@ from coremlc.ops import (
     sort,
     static,
     unary,
+    upsample,
 )
 
 __all__ = [
@@ -84,4 +85,5 @@ __all__ = [
     "sort",
     "static",
     "unary",
+    "upsample",
 ]

@@ -6,6 +6,7 @@ import numpy as np
 
 from coremlc.ops import binary
 from coremlc.ops.conv_general import Pair
+from coremlc.ops.gather import Gather
 from coremlc.ops.reduce_window import ReduceWindow
 from tests.ir.graphs import const
 from tests.passes.rewriting import ADD, NEG, SUB, Case, dims, perm
@@ -28,6 +29,15 @@ def doubled(g, x):
     return shuffle(g, x, (n, c // 4, 2, 2, h, w), (n, c // 4, 2 * h, 2 * w))
 
 
+def repeated(g, x, height=2, width=3, bend=0, collapsed=()):
+    """Pixels of f32[1,2,3,4] by their indices."""
+    places = np.indices((3 * height, 4 * width)) // np.array([height, width]).reshape(2, 1, 1)
+    places[0, 0, 0] += bend
+    axes = tuple(range(2, 6 - len(collapsed)))
+    op = Gather(2, axes, collapsed, (2, 3), (1, 2, 1, 1), False)
+    return g.add(op, x, const(g, np.moveaxis(places, 0, 2), "i32"))
+
+
 FIRED = [
     Case("whole_window", lambda g, a: window(g, a, "Max", (3, 1)), ("f32[3,4]",),
          "ReduceMax(a):f32[4] Reshape(%):f32[1,4] -> %"),
@@ -47,8 +57,34 @@ FIRED = [
          ("f32[1,8,3,5]",),
          "Sub(const:f32[1,8,1,1], a):f32[1,8,3,5] pixel_shuffle(%):f32[1,2,6,10] -> %"),
 ]  # fmt: skip
+FIRED += [
+    Case(
+        "upsampled",
+        lambda g, a: perm(g, repeated(g, a, collapsed=(2, 3)), 2, 3, 0, 1),
+        ("f32[1,2,3,4]",),
+        "upsample(a):f32[1,2,6,12] -> %",
+    ),
+    Case(
+        "upsampled",
+        lambda g, a: perm(g, dims(g, repeated(g, a), 6, 12, 1, 2), 2, 3, 0, 1),
+        ("f32[1,2,3,4]",),
+        "upsample(a):f32[1,2,6,12] -> %",
+    ),
+]
 
 NEAR = [
+    Case(
+        "upsampled",
+        lambda g, a: repeated(g, a, bend=1, collapsed=(2, 3)),
+        ("f32[1,2,3,4]",),
+        "Gather(a, const:i32[6,12,2]):f32[6,12,1,2] -> %",
+    ),
+    Case(
+        "upsampled",
+        lambda g, a: repeated(g, a, collapsed=(2, 3)),
+        ("i32[1,2,3,4]",),
+        "Gather(a, const:i32[6,12,2]):i32[6,12,1,2] -> %",
+    ),
     Case("whole_window", lambda g, a: window(g, a, "Max", (2, 1)), ("f32[3,4]",),
          "ReduceWindow(a):f32[2,4] -> %"),
     Case("whole_window", lambda g, a: window(g, a, "Sum", (3, 1), pads=((1, 0), (0, 0))),

@@ -1,4 +1,4 @@
-"""Channels that become blocks of pixels. Exact: data movement."""
+"""Channels, or pixels, that become blocks of pixels. Exact: data movement."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from coremlc.ir.graph import Builder, Value
 from coremlc.ir.literal import TensorData
 from coremlc.ir.op import Op
 from coremlc.ir.types import TensorType
+from coremlc.ops.gather import Gather
 from coremlc.ops.leaves import Constant, known
 from coremlc.ops.pixel_shuffle import ORDER, pixel_shuffle
 from coremlc.ops.shape import Reshape, Transpose
+from coremlc.ops.upsample import upsample
 from coremlc.passes.rules.broadcast import ELEMENTWISE
 from coremlc.passes.rules.rule import Rules
 
@@ -80,4 +82,34 @@ def _by_block(g: Builder, x: Value, block: int) -> Value | None:
     return g.add(Constant(TensorData(x.type.dtype, np.repeat(array, block, axis=1))))
 
 
-RULES: Rules = (((Reshape,), shuffled), (ELEMENTWISE, shuffle_below))
+def upsampled(g: Builder, op: Gather, operands: Operands, out: TensorType) -> Value | None:
+    """`Gather(x, [[0, 0], [0, 0], [0, 1] ..] ..) -> Reshape(Transpose(upsample(x)))`.
+
+    Each pixel of the last two of four axes as often as each other, in rows and in columns.
+    """
+    x, indices = operands
+    places = known(indices)
+    if places is None or x.type.rank != 4 or x.type.dtype not in (F16, F32) or not out.size:
+        return None
+    n, c, h, w = x.type.shape
+    whole = (op.start_index_map, op.slice_sizes) == ((2, 3), (n, c, 1, 1))
+    if not whole or places.ndim != 3 or op.index_vector_axis != 2:
+        return None
+    rows, columns, _ = places.shape
+    factors = upsample(rows // h, columns // w)
+    order = (2, 3, 0, 1)
+    if op.offset_output_axes != tuple(range(2, out.rank)) or min(factors.height, factors.width) < 1:
+        return None
+    if factors.infer(x.type).shape != (n, c, rows, columns):
+        return None
+    due = np.indices((rows, columns)) // np.array([factors.height, factors.width]).reshape(2, 1, 1)
+    if not np.array_equal(np.moveaxis(due, 0, 2), places):
+        return None
+    return g.add(Reshape(out.shape), g.add(Transpose(order), g.add(factors, x)))
+
+
+RULES: Rules = (
+    ((Reshape,), shuffled),
+    (ELEMENTWISE, shuffle_below),
+    ((Gather,), upsampled),
+)
