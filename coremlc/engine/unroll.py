@@ -1,4 +1,4 @@
-"""Loops of few trips, known beforehand, written out, and small constants computed."""
+"""Loops of few trips, known beforehand, written out; small constants computed."""
 
 from __future__ import annotations
 
@@ -17,18 +17,21 @@ MAX_OPS = 2048
 
 def unrolled(function: Function) -> Function:
     """The same function, with the loops written out whose conditions constants decide."""
-    if not _is_worth_it(function.block):
-        return function
+    return _walked(function) if _has_loop(function.block) else function
+
+
+def folded(function: Function) -> Function:
+    """The same function, its small constants computed."""
+    return _walked(function) if any(map(_is_constant, function.block.ops)) else function
+
+
+def _walked(function: Function) -> Function:
     block = _Unroll(function.opset).block(function.block)
     return replace(function, blocks={function.opset: block})
 
 
-def _is_worth_it(block: Block) -> bool:
-    """It has a loop, or an op of constants alone."""
-    return any(
-        op.kind == "while_loop" or _is_constant(op) or any(map(_is_worth_it, op.blocks))
-        for op in block.ops
-    )
+def _has_loop(block: Block) -> bool:
+    return any(op.kind == "while_loop" or any(map(_has_loop, op.blocks)) for op in block.ops)
 
 
 def _is_constant(op: Op) -> bool:

@@ -7,7 +7,7 @@ import pytest
 
 from coremlc.engine.base import Resolver
 from coremlc.engine.bitwise import with_bitwise_ands
-from coremlc.engine.unroll import unrolled
+from coremlc.engine.unroll import folded
 from coremlc.mil.builder import Builder
 from coremlc.mil.program import Function, Literal, Program, Value
 from coremlc.mil.types import TensorType
@@ -57,8 +57,8 @@ def test_digits_of_a_constant_are_read() -> None:
 
 
 def test_digits_that_were_computed_before_are_read() -> None:
-    """As `unrolled` leaves them: a constant of eight digits."""
-    made = unrolled(program((8, 1), known=EDGES).functions["main"])
+    """As `folded` leaves them: a constant of eight digits."""
+    made = folded(program((8, 1), known=EDGES).functions["main"])
     (op,) = (op for op in with_bitwise_ands(made, NO_BLOB).block.ops if op.kind != "const")
     assert op.kind == "bitwise_and"
     literal = op.inputs["y"][0]

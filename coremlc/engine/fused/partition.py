@@ -16,6 +16,7 @@ from coremlc.engine.fused.costs import gain_us, is_simple, is_view, least_us, sa
 from coremlc.engine.fused.loops import squeezed
 from coremlc.engine.literals import used_by
 from coremlc.engine.reference import KERNELS
+from coremlc.engine.unroll import folded
 from coremlc.mil.program import Function, Op, Value
 
 MAX_OPS = 256
@@ -47,10 +48,12 @@ class Part:
 class Partition:
     """Parts in order; none if a session is best for the whole function.
 
+    function: with its small constants computed.
     roots: the value that a view has its elements from, by the view's id. Nothing else crosses
     borders: a loop reads it in the view's shape, a session has the views that it needs.
     """
 
+    function: Function
     parts: Sequence[Part]
     roots: Mapping[int, Value]
 
@@ -63,11 +66,12 @@ def partition(function: Function, least_gain_us: float) -> Partition:
     if small.is_worth_it(function, least_gain_us):
         whole = Part("fused", list(function.block.ops), list(function.inputs))
         whole.outputs = list(function.block.outputs)
-        return Partition([whole], {})
+        return Partition(function, [whole], {})
     if not _may_gain(function.block.ops, least_gain_us):
-        return Partition([], {})
+        return Partition(function, [], {})
+    function = folded(function)
     cutter = _Cutter(function)
-    return Partition(cutter.parts(least_gain_us), cutter.roots)
+    return Partition(function, cutter.parts(least_gain_us), cutter.roots)
 
 
 def _may_gain(ops: Sequence[Op], least_gain_us: float) -> bool:

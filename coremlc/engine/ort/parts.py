@@ -42,7 +42,7 @@ def load_fixed(
     if cut is None or not cut.parts:
         made = OrtExecutable if shelf is None else shelf.keep
         return made(planned(model), options, used)
-    return PartsExecutable(model, options, used, cut)
+    return PartsExecutable(replace(model, function=cut.function), options, used, cut)
 
 
 def _may_fuse(function: Function) -> bool:
