@@ -145,7 +145,10 @@ def _moved(g: Builder, x: Value, regrouping: Regrouping) -> Value | None:
 def reshape_below_reduction(
     g: Builder, op: Reduce, operands: Operands, out: TensorType
 ) -> Value | None:
-    """`Reduce(Reshape(x)) -> Reshape(Reduce(x))`, if x is of lower rank."""
+    """`Reduce(Reshape(x)) -> Reshape(Reduce(x))`, if x is of lower rank.
+
+    Exact but for the order in which an engine may sum floats.
+    """
     regrouping = _of(operands[0])
     axes = None if regrouping is None else regrouping.axes(op.axes)
     if axes is None:
