@@ -13,6 +13,7 @@ import numpy as np
 
 from benchmarks.fuzz import composites
 from benchmarks.fuzz.bound import (
+    DENORMAL_UNIT,
     LEAST_NORMAL,
     SUM,
     UNIT,
@@ -144,7 +145,8 @@ def _quantized_terms(op: Any, given: Array, sizes: Sequence[Array]) -> Array:
     most = greatest(dtypes.F32) / 2
     over = (weights > most).any(0) | (x @ counts > most)  # ONNX Runtime scales a product at last
     over |= ~np.isfinite(given) @ ((weights > 0) & (weights < LEAST_NORMAL))
-    return np.where(over, np.inf, x @ weights + sum(extra[: op.bias]))
+    kept = np.maximum(weights, DENORMAL_UNIT)
+    return np.where(over, np.inf, x @ kept + sum(extra[: op.bias]))
 
 
 def _fft(case: Case, i: int, given: Sequence[Array], exact: Array) -> Bound:
@@ -197,6 +199,9 @@ def _power(case: Case, i: int, given: Sequence[Array], exact: Array) -> Bound:
     found = composites.composed(case, i, given, exact)
     x, y = map(evaluate.widened, given)
     terms = np.abs(y) * (np.abs(np.log(np.abs(x))) + np.pi)
+    off = 4 * UNIT * terms  # of the logarithm: where it is a turn, no phase is known
+    allowed = found.allowed + np.abs(exact) * np.expm1(np.minimum(off, 1))
+    found = dataclasses.replace(found, allowed=allowed, singular=found.singular | (off > 1))
     return found.or_overflows(terms > greatest(dtypes.F32) / 4)
 
 
