@@ -282,7 +282,8 @@ def load(
         from coremlc.engine.coreml import load_coreml
 
         return _timed(lambda: load_coreml(content, options, function))
-    body = content.program.functions[sound_function(content, function)]
+    name = sound_function(content, function)  # which may make another program of it
+    body = content.program.functions[name]
     return _start(Model(body, content.array, content.weights_root), engine, options, shelf)
 
 
