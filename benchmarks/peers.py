@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.compile_time import coremltools_seconds, measure
+from coremlc.mil.program import walk
 
 ROOT = Path(__file__).parent.parent
 PLACES = ("fixtures", "out/zoo", "out/bench")
@@ -64,7 +65,8 @@ def one(graph: Path) -> dict[str, Any]:
     """What is measured of a model; of a peer that refuses it, its words."""
     with tempfile.TemporaryDirectory() as directory:
         seconds, _, made = measure(graph, Path(directory))
-    kinds = Counter(_kinds(made.model.program.functions["main"].block.ops))
+    ops = walk(made.model.program.functions["main"].block)
+    kinds = Counter(op.kind for op in ops if op.kind != "const")
     return {
         "nodes": made.info["nodes"],
         "ours_ms": seconds * 1e3,
@@ -80,14 +82,6 @@ def _or_error(measured: Any) -> Any:
         return measured()
     except Exception as error:  # a peer's refusal may be of any kind
         return f"{type(error).__name__}: {str(error)[:80]}".replace("|", "/").replace("\n", " ")
-
-
-def _kinds(ops: Any) -> Iterator[str]:
-    for op in ops:
-        if op.kind != "const":
-            yield op.kind
-        for block in op.blocks:
-            yield from _kinds(block.ops)
 
 
 def _stablehlo_ops(graph: Path) -> dict[str, int]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from coremlc.engine.literals import alive, literal_of, plain
+from coremlc.engine.literals import alive, value_of
 from coremlc.mil.program import Arg, Array, Block, Function, Literal, Op
 from coremlc.mil.types import TensorType
 
@@ -108,8 +108,8 @@ class _Finder:
         return op if op is not None and op.kind == kind else None
 
     def _known(self, arg: Arg) -> Array | None:
-        literal = literal_of(arg)
-        return None if literal is None else np.asarray(plain(literal, self.array))
+        value = value_of(arg, self.array)
+        return None if value is None else np.asarray(value)
 
     def _is(self, arg: Arg, value: Any) -> bool:
         known = self._known(arg)

@@ -28,6 +28,12 @@ def plain(literal: Literal, array: Callable[[Literal], Any]) -> Any:
     return str(value.item()) if value.dtype == object and value.ndim == 0 else value
 
 
+def value_of(arg: Arg, array: Callable[[Literal], Any]) -> Any:
+    """What a constant argument is, as `plain` has it; None of any other."""
+    literal = literal_of(arg)
+    return None if literal is None else plain(literal, array)
+
+
 def used_by(op: Op) -> Iterator[Value]:
     """Values from outside that an op reads, in its blocks too."""
     for args in op.inputs.values():

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from coremlc.engine.literals import alive, literal_of, plain, used_by
+from coremlc.engine.literals import alive, used_by, value_of
 from coremlc.mil.program import Arg, Array, Block, Function, Literal, Op, Value
 from coremlc.mil.types import TensorType
 
@@ -73,8 +73,7 @@ class _Finder:
         data = concat.inputs["values"][0]
         if not isinstance(data, Value) or data.type != cut.outputs[0].type:
             return None
-        first_rows = self._starts_at_zero(cut) and not self._is_true(concat, "interleave")
-        return _Detour(concat, scatter, cut) if first_rows else None
+        return _Detour(concat, scatter, cut) if self._starts_at_zero(cut) else None
 
     def _made(self, arg: Arg, kind: str) -> Op | None:
         """The op of that kind whose result is used here only."""
@@ -89,8 +88,8 @@ class _Finder:
         return not self._is_true(cut, "squeeze_mask")
 
     def _known(self, op: Op, name: str) -> Array | None:
-        literal = literal_of(op.inputs[name][0]) if name in op.inputs else None
-        return None if literal is None else np.asarray(plain(literal, self.array))
+        value = value_of(op.inputs[name][0], self.array) if name in op.inputs else None
+        return None if value is None else np.asarray(value)
 
     def _is_true(self, op: Op, name: str) -> bool:
         return name in op.inputs and bool(np.any(self._known(op, name)))

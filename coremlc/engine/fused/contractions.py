@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from coremlc.engine.fused.loops import dims_of
@@ -92,10 +93,7 @@ def _reduction(kind: str, *, mean: bool = False) -> Callable[[Op, Placer, Known]
         shape = tuple(dims[a] for a in kept)
         inner = tuple(dims[a] for a in axes)
         factor = Factor(key_of(outer, shape, shape), tuple(source.steps[a] for a in axes))
-        count = 1
-        for dim in inner:
-            count *= dim
-        return Contraction(kind, inner, (factor,), divisor=count if mean else 1)
+        return Contraction(kind, inner, (factor,), divisor=prod(inner) if mean else 1)
 
     return contraction
 

@@ -70,22 +70,25 @@ def is_simple(op: Op) -> bool:
     if cost is None:
         return False
     types = [arg.type for args in op.inputs.values() for arg in args]
-    words = op.kind == "cast"
+    tensors = [t for t in types if not _is_word(t)] if op.kind == "cast" else types
     return (
         len(types) == cost.operands
-        and _fits(op.outputs[0].type, "fib")
-        and all(_fits(t, cost.dtypes, words=words) for t in types)
+        and is_plain(op.outputs[0].type)
+        and all(is_plain(t, cost.dtypes) for t in tensors)
     )
 
 
-def _fits(kind: object, dtypes: str, *, words: bool = False) -> bool:
-    if not isinstance(kind, TensorType):
-        return False
-    if words and kind.dtype == "string":
-        return True
-    return DTYPES.get(kind.dtype, "?") in dtypes and all(
-        isinstance(d, int) and d > 0 for d in kind.shape
+def is_plain(kind: object, dtypes: str = "fib") -> bool:
+    """A tensor that a loop can hold: of known shape, not empty, of one of these dtypes."""
+    return (
+        isinstance(kind, TensorType)
+        and DTYPES.get(kind.dtype, "?") in dtypes
+        and all(isinstance(d, int) and d > 0 for d in kind.shape)
     )
+
+
+def _is_word(kind: object) -> bool:
+    return isinstance(kind, TensorType) and kind.dtype == "string"
 
 
 def is_view(op: Op) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from coremlc.engine.fused.contractions import CONTRACTIONS, Contraction
 from coremlc.engine.fused.loops import dims_of, squeezed
 from coremlc.engine.fused.places import Key, Place, dense, key_of, moved
-from coremlc.engine.literals import literal_of, plain
+from coremlc.engine.literals import literal_of, value_of
 from coremlc.mil.program import Arg, Array, Literal, Op, Value
 from coremlc.mil.types import TensorType
 
@@ -174,8 +174,7 @@ class _Planner:
         return {name: self.constant(arg) for name, (arg,) in others.items()}
 
     def constant(self, arg: Arg) -> Any:
-        literal = literal_of(arg)
-        return None if literal is None else plain(literal, self.array)
+        return value_of(arg, self.array)
 
     # --- steps ------------------------------------------------------------------------------
 

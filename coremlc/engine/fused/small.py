@@ -5,7 +5,14 @@ from __future__ import annotations
 from math import prod
 
 from coremlc.engine.fused.contractions import CONTRACTIONS
-from coremlc.engine.fused.costs import DTYPES, NODE_US, is_simple, least_us, saved_us, time_us
+from coremlc.engine.fused.costs import (
+    NODE_US,
+    is_plain,
+    is_simple,
+    least_us,
+    saved_us,
+    time_us,
+)
 from coremlc.engine.fused.loops import dims_of
 from coremlc.engine.fused.nests import MOVES
 from coremlc.engine.literals import literal_of
@@ -38,7 +45,7 @@ def _is_small(function: Function) -> bool:
     kinds = [v.type for v in (*function.inputs, *function.block.outputs)]
     values = [v for op in _all_ops(function.block) for v in op.outputs]
     return (
-        all(map(_is_plain, kinds))
+        all(map(is_plain, kinds))
         and all(map(_can_nest, _all_ops(function.block)))
         and len(values) <= MAX_OPS
         and sum(prod(dims_of(v.tensor.shape)) for v in values) <= MAX_ELEMENTS
@@ -68,8 +75,7 @@ def _products(op: Op) -> int:
         return size * dims[-1]
     if op.kind != "matmul":
         return prod(dims)
-    turned = literal_of(op.inputs["transpose_x"][0]) if "transpose_x" in op.inputs else None
-    return size * (dims[-2] if turned is not None and turned.data else dims[-1])
+    return size * (dims[-2] if _says(op, "transpose_x") else dims[-1])
 
 
 def _all_ops(block: Block) -> list[Op]:
@@ -78,7 +84,7 @@ def _all_ops(block: Block) -> list[Op]:
 
 
 def _can_nest(op: Op) -> bool:
-    if not all(_is_plain(v.type) for v in op.outputs):
+    if not all(is_plain(v.type) for v in op.outputs):
         return False
     if op.kind in CONTROL:
         return True
@@ -95,7 +101,7 @@ def _can_nest(op: Op) -> bool:
 def _plain_operands(op: Op, *names: str) -> bool:
     """These are tensors of known shapes; all others are constants."""
     return all(
-        _is_plain(arg.type) if name in names else literal_of(arg) is not None
+        is_plain(arg.type) if name in names else literal_of(arg) is not None
         for name, args in op.inputs.items()
         for arg in args
     )
@@ -111,12 +117,3 @@ def _is_product(op: Op) -> bool:
 def _says(op: Op, name: str) -> bool:
     literal = literal_of(op.inputs[name][0]) if name in op.inputs else None
     return literal is not None and bool(literal.data)
-
-
-def _is_plain(kind: object) -> bool:
-    """A tensor that a loop can hold."""
-    return (
-        isinstance(kind, TensorType)
-        and kind.dtype in DTYPES
-        and all(isinstance(d, int) and d > 0 for d in kind.shape)
-    )

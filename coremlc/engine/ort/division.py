@@ -75,16 +75,17 @@ def _usually_plain(
     return g.branch(plain, lambda: write(y, False), lambda: write(y, True), out[0])
 
 
-@elementwise("real_div")
-def real_div(g: Emitter, x: T, y: T, out: tuple[TensorType, ...]) -> str:
-    if x.is_float:
-        return g.node("Div", x, y)
-
+def _int_quotient(g: Emitter, x: T, y: T, out: tuple[TensorType, ...], *, floor: bool) -> str:
     def write(y: T, guarded: bool) -> str:
-        quotient = _int_division(g, x, y, guarded, floor=False)[0]
+        quotient = _int_division(g, x, y, guarded, floor=floor)[0]
         return _guarded_quotient(g, x, y, quotient) if guarded else quotient
 
     return _usually_plain(g, y, out, write)
+
+
+@elementwise("real_div")
+def real_div(g: Emitter, x: T, y: T, out: tuple[TensorType, ...]) -> str:
+    return g.node("Div", x, y) if x.is_float else _int_quotient(g, x, y, out, floor=False)
 
 
 @elementwise("floor_div")
@@ -94,12 +95,7 @@ def floor_div(g: Emitter, x: T, y: T, out: tuple[TensorType, ...]) -> str:
     shift = _shift_of(x, y)
     if shift is not None:
         return g.node("BitShift", x, g.const(shift), direction="RIGHT")
-
-    def write(y: T, guarded: bool) -> str:
-        quotient = _int_division(g, x, y, guarded, floor=True)[0]
-        return _guarded_quotient(g, x, y, quotient) if guarded else quotient
-
-    return _usually_plain(g, y, out, write)
+    return _int_quotient(g, x, y, out, floor=True)
 
 
 @elementwise("mod")
